@@ -1,2 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The Xenolith hypervisor.
+#![no_std]
+
+extern crate alloc;
+
+pub(crate) mod mm;
