@@ -4,4 +4,6 @@
 
 extern crate alloc;
 
+pub(crate) mod boot;
 pub(crate) mod mm;
+pub(crate) mod x86;
