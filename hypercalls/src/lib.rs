@@ -1,3 +1,33 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
+#![doc = include_str!("../README.md")]
 #![no_std]
-//! The Xen PV ABI as plain types.
+#![forbid(unsafe_code)]
+
+mod macros;
+
+pub mod callback;
+pub mod console;
+pub mod elfnote;
+pub mod errno;
+pub mod event_channel;
+pub mod frame;
+pub mod handle;
+pub mod hvm_op;
+pub mod ids;
+pub mod mmu;
+pub mod multicall;
+pub mod nmi;
+pub mod number;
+pub mod sched;
+pub mod shared_info;
+pub mod start_info;
+pub mod trap;
+pub mod vcpu;
+pub mod version;
+pub mod vm_assist;
+
+pub use errno::Errno;
+pub use frame::{Mfn, PAGE_SHIFT, PAGE_SIZE, Pfn};
+pub use handle::GuestHandle;
+pub use ids::{DomId, GrantHandle, GrantRef, Pirq, Port, VcpuId, Virq};
+pub use number::HypercallNumber;
