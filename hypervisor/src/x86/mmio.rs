@@ -48,6 +48,11 @@ impl Mmio {
         Self { base, length }
     }
 
+    /// Start of the window.
+    pub(crate) const fn base(&self) -> NonNull<u8> {
+        self.base
+    }
+
     /// Length of the window in bytes.
     pub(crate) const fn len(&self) -> usize {
         self.length
