@@ -3,3 +3,7 @@
 
 pub(crate) mod cmdline;
 pub(crate) mod dom0_mem;
+pub(crate) mod memory_map;
+pub(crate) mod modules;
+pub(crate) mod multiboot1;
+pub(crate) mod multiboot2;
