@@ -1,2 +1,38 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Who wakes whom: Xen event channels as pure logic.
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+extern crate alloc;
+
+mod bind;
+mod channel;
+mod close;
+mod control;
+mod error;
+pub mod fifo;
+mod send;
+pub mod sync;
+mod table;
+mod two_level;
+mod upcall;
+
+pub use bind::Peer;
+pub use channel::virq_is_global;
+pub use close::{Closed, Closer, Drain};
+pub use error::EventError;
+pub use fifo::{ArrayPage, ControlBlock};
+pub use send::SendEffect;
+pub use table::{CHUNK_CHANNELS, Config, EventTable, Status, StatusKind};
+pub use two_level::{TWO_LEVEL_PORTS, TwoLevelWords};
+pub use upcall::{Delivery, VcpuWords, Wake, XenConsumer};

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#![forbid(unsafe_code)]
+//! Raising events: by the guest through a port, and by the hypervisor for virtual and physical interrupts.
+
+use crate::channel::State;
+use crate::error::EventError;
+use crate::table::EventTable;
+use crate::upcall::Delivery;
+use hypercalls::{DomId, Pirq, Port, VcpuId, Virq};
+
+/// Where a sent event goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a remote event is not delivered yet"]
+pub enum SendEffect {
+    /// It was for this domain and is delivered.
+    Local(Delivery),
+    /// It is for another domain: give up this table's lock, take that one's, and call [`EventTable::deliver_from`].
+    Remote {
+        /// The domain.
+        dom: DomId,
+        /// Its port.
+        port: Port,
+    },
+    /// Nobody is bound yet. Not an error.
+    Dropped,
+}
+
+impl EventTable<'_> {
+    /// `EVTCHNOP_send`: raises the event at the other end of `port`.
+    ///
+    /// # Errors
+    /// [`EventError::BadPort`], [`EventError::XenOwned`], [`EventError::WrongState`] (neither interdomain, IPI nor unbound).
+    #[doc(alias = "EVTCHNOP_send")]
+    #[inline]
+    pub fn send(&mut self, port: Port) -> Result<SendEffect, EventError> {
+        let channel = self.channel(port).ok_or(EventError::BadPort)?;
+        if channel.consumer.is_some() {
+            return Err(EventError::XenOwned);
+        }
+        match channel.state {
+            State::Interdomain {
+                remote,
+                port: remote_port,
+            } if remote != self.dom => Ok(SendEffect::Remote {
+                dom: remote,
+                port: remote_port,
+            }),
+            State::Interdomain {
+                port: other_end, ..
+            } => Ok(SendEffect::Local(
+                self.deliver_from(other_end, self.dom, port),
+            )),
+            State::Ipi => Ok(SendEffect::Local(self.raise(port))),
+            State::Unbound { .. } => Ok(SendEffect::Dropped),
+            State::Free | State::Reserved | State::Pirq(_) | State::Virq(_) => {
+                Err(EventError::WrongState)
+            }
+        }
+    }
+
+    /// As [`EventTable::send`], for the hypervisor through a port it owns.
+    pub fn send_from_xen(&mut self, port: Port) -> SendEffect {
+        match self.channel(port).map(|channel| channel.state) {
+            Some(State::Interdomain {
+                remote,
+                port: remote_port,
+            }) if remote != self.dom => SendEffect::Remote {
+                dom: remote,
+                port: remote_port,
+            },
+            Some(State::Interdomain {
+                port: other_end, ..
+            }) => SendEffect::Local(self.deliver_from(other_end, self.dom, port)),
+            _ => SendEffect::Dropped,
+        }
+    }
+
+    /// The receiving half of a send: raises `port` if it is still the other end of `from_port` of `from_dom`. Between the two locks
+    /// either side may have closed or rebound its end; the event is then nobody's.
+    #[inline]
+    pub fn deliver_from(&mut self, port: Port, from_dom: DomId, from_port: Port) -> Delivery {
+        let Some(channel) = self.channel(port) else {
+            return Delivery::Quiet;
+        };
+        let expected = State::Interdomain {
+            remote: from_dom,
+            port: from_port,
+        };
+        if channel.state != expected {
+            return Delivery::Quiet;
+        }
+        match channel.consumer {
+            Some(consumer) => Delivery::Xen {
+                consumer,
+                vcpu: channel.vcpu,
+                port,
+            },
+            None => self.raise(port),
+        }
+    }
+
+    /// Raises a virtual interrupt: of `vcpu`, or wherever the guest has moved a global one. Quiet if it is not bound.
+    #[inline]
+    pub fn raise_virq(&mut self, vcpu: VcpuId, virq: Virq) -> Delivery {
+        match self.port_of_virq(vcpu, virq) {
+            Ok(Some(port)) => self.raise(port),
+            _ => Delivery::Quiet,
+        }
+    }
+
+    /// Raises a physical interrupt. `None` if the domain has not bound it, so that its line must not wait for an end of interrupt.
+    #[inline]
+    pub fn raise_pirq(&mut self, pirq: Pirq) -> Option<Delivery> {
+        let port = self.port_of_pirq(pirq)?;
+        Some(self.raise(port))
+    }
+}
