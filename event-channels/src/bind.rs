@@ -65,7 +65,10 @@ impl<'g> EventTable<'g> {
                 Peer::Other(table) => table,
             };
             let dom = remote.dom;
-            let channel = remote.channel_mut(remote_port).ok_or(EventError::BadPort)?;
+            let channel = remote
+                .ports
+                .get_mut(remote_port)
+                .ok_or(EventError::BadPort)?;
             if channel.state != (State::Unbound { remote: here }) {
                 return Err(EventError::NotOffered);
             }
@@ -173,7 +176,7 @@ impl<'g> EventTable<'g> {
     #[doc(alias = "EVTCHNOP_bind_vcpu")]
     pub fn bind_vcpu(&mut self, port: Port, vcpu: VcpuId) -> Result<Option<Pirq>, EventError> {
         self.check_vcpu(vcpu)?;
-        let channel = self.channel_mut(port).ok_or(EventError::BadPort)?;
+        let channel = self.ports.get_mut(port).ok_or(EventError::BadPort)?;
         if channel.consumer.is_some() {
             return Err(EventError::XenOwned);
         }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #![forbid(unsafe_code)]
-//! One channel and its states, and what a domain's table keeps for each vCPU.
+//! One channel and its states.
 
-use crate::fifo::VcpuQueues;
-use crate::upcall::{VcpuWords, XenConsumer};
+use crate::fifo;
+use crate::upcall::XenConsumer;
 use hypercalls::{DomId, Pirq, Port, VcpuId, Virq};
 
 /// What a channel is connected to.
@@ -58,8 +58,8 @@ impl Channel {
         state: State::Free,
         vcpu: VcpuId::new(0),
         last_vcpu: VcpuId::new(0),
-        last_priority: crate::fifo::PRIORITY_DEFAULT,
-        priority: crate::fifo::PRIORITY_DEFAULT,
+        last_priority: fifo::PRIORITY_DEFAULT,
+        priority: fifo::PRIORITY_DEFAULT,
         deferred: false,
         consumer: None,
     };
@@ -74,28 +74,6 @@ impl Channel {
     #[inline]
     pub(crate) fn is_usable(&self) -> bool {
         self.is_open() && self.consumer.is_none()
-    }
-}
-
-/// What the table keeps for one vCPU.
-#[derive(Debug)]
-pub(crate) struct VcpuSlot<'g> {
-    /// Its `vcpu_info`, once it has one.
-    pub(crate) words: Option<VcpuWords<'g>>,
-    /// FIFO: its control block and queues.
-    pub(crate) queues: VcpuQueues<'g>,
-    /// The port of each virtual interrupt bound on this vCPU (global ones: on vCPU 0).
-    pub(crate) virqs: [Option<Port>; Virq::COUNT as usize],
-}
-
-impl VcpuSlot<'_> {
-    /// A vCPU without a `vcpu_info` or any channel.
-    pub(crate) const fn new() -> Self {
-        Self {
-            words: None,
-            queues: VcpuQueues::new(),
-            virqs: [None; Virq::COUNT as usize],
-        }
     }
 }
 

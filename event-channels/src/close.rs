@@ -53,7 +53,7 @@ impl<'g> EventTable<'g> {
         by: Closer,
     ) -> Result<Closed, EventError> {
         let here = self.dom;
-        let channel = *self.channel(port).ok_or(EventError::BadPort)?;
+        let channel = *self.ports.get(port).ok_or(EventError::BadPort)?;
         if by == Closer::Guest && channel.consumer.is_some() {
             return Err(EventError::XenOwned);
         }
@@ -87,7 +87,7 @@ impl<'g> EventTable<'g> {
             remote: from_dom,
             port: from_port,
         };
-        if let Some(channel) = self.channel_mut(port)
+        if let Some(channel) = self.ports.get_mut(port)
             && channel.state == expected
         {
             channel.state = State::Unbound { remote: from_dom };
@@ -98,13 +98,13 @@ impl<'g> EventTable<'g> {
     /// [`EventTable::set_dying`]). Looks at no more than `budget` ports, counting it down, and remembers where it was.
     #[doc(alias = "EVTCHNOP_reset")]
     pub fn drain(&mut self, by: Closer, budget: &mut u32) -> Drain {
-        while self.drained < self.valid_ports() {
+        while self.drained < self.ports.count() {
             let Some(left) = budget.checked_sub(1) else {
                 return Drain::More;
             };
             *budget = left;
             let port = Port::new(self.drained);
-            match self.channel(port) {
+            match self.ports.get(port) {
                 // Stays here until it is closed: the close may need another lock and be retried.
                 Some(channel)
                     if channel.is_open() && (by == Closer::Xen || channel.consumer.is_none()) =>

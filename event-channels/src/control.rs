@@ -40,10 +40,10 @@ impl<'g> EventTable<'g> {
         self.check_control(vcpu, offset)?;
         if matches!(self.abi, Abi::TwoLevel) {
             let array = EventArray::new()?;
-            for raw in 1..self.valid_ports() {
+            for raw in 1..self.ports.count() {
                 let port = Port::new(raw);
                 let pending = self.two_level.is_pending(port);
-                if let Some(channel) = self.channel_mut(port) {
+                if let Some(channel) = self.ports.get_mut(port) {
                     channel.deferred = pending && channel.is_usable();
                 }
             }
@@ -81,7 +81,7 @@ impl<'g> EventTable<'g> {
         };
         for raw in array.push(page)? {
             let port = Port::new(raw);
-            let Some(channel) = self.channel_mut(port) else {
+            let Some(channel) = self.ports.get_mut(port) else {
                 break;
             };
             if core::mem::take(&mut channel.deferred) {
@@ -98,7 +98,7 @@ impl<'g> EventTable<'g> {
     #[doc(alias = "EVTCHNOP_set_priority")]
     pub fn set_priority(&mut self, port: Port, priority: u32) -> Result<(), EventError> {
         let fifo = matches!(self.abi, Abi::Fifo(_));
-        let channel = self.channel_mut(port).ok_or(EventError::BadPort)?;
+        let channel = self.ports.get_mut(port).ok_or(EventError::BadPort)?;
         if !fifo {
             return Err(EventError::NoPriorities);
         }

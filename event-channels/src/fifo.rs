@@ -7,10 +7,11 @@
 //! and not BUSY, and exchanges `ready` with 0. Only `tail`, which tells us where a queue ends, is not shared. A guest that breaks these
 //! rules loses its own events; every step here is bounded and none trusts a LINK.
 
-use crate::channel::{Channel, VcpuSlot};
+use crate::channel::Channel;
 use crate::error::EventError;
 use crate::sync::{AtomicU32, Ordering};
 use crate::upcall::{Delivery, Wake};
+use crate::vcpu::VcpuSlot;
 use alloc::vec::Vec;
 use hypercalls::{Port, VcpuId};
 

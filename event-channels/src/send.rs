@@ -4,7 +4,7 @@
 
 use crate::channel::State;
 use crate::error::EventError;
-use crate::table::EventTable;
+use crate::table::{Abi, EventTable};
 use crate::upcall::Delivery;
 use hypercalls::{DomId, Pirq, Port, VcpuId, Virq};
 
@@ -33,7 +33,7 @@ impl EventTable<'_> {
     #[doc(alias = "EVTCHNOP_send")]
     #[inline]
     pub fn send(&mut self, port: Port) -> Result<SendEffect, EventError> {
-        let channel = self.channel(port).ok_or(EventError::BadPort)?;
+        let channel = self.ports.get(port).ok_or(EventError::BadPort)?;
         if channel.consumer.is_some() {
             return Err(EventError::XenOwned);
         }
@@ -60,7 +60,7 @@ impl EventTable<'_> {
 
     /// As [`EventTable::send`], for the hypervisor through a port it owns.
     pub fn send_from_xen(&mut self, port: Port) -> SendEffect {
-        match self.channel(port).map(|channel| channel.state) {
+        match self.ports.get(port).map(|channel| channel.state) {
             Some(State::Interdomain {
                 remote,
                 port: remote_port,
@@ -79,7 +79,7 @@ impl EventTable<'_> {
     /// either side may have closed or rebound its end; the event is then nobody's.
     #[inline]
     pub fn deliver_from(&mut self, port: Port, from_dom: DomId, from_port: Port) -> Delivery {
-        let Some(channel) = self.channel(port) else {
+        let Some(channel) = self.ports.get(port) else {
             return Delivery::Quiet;
         };
         let expected = State::Interdomain {
@@ -113,5 +113,37 @@ impl EventTable<'_> {
     pub fn raise_pirq(&mut self, pirq: Pirq) -> Option<Delivery> {
         let port = self.port_of_pirq(pirq)?;
         Some(self.raise(port))
+    }
+
+    /// `EVTCHNOP_unmask`: lets events of `port` through again, and delivers one that waited.
+    ///
+    /// # Errors
+    /// [`EventError::BadPort`]. A closed channel is no error.
+    #[doc(alias = "EVTCHNOP_unmask")]
+    #[inline]
+    pub fn unmask(&mut self, port: Port) -> Result<Delivery, EventError> {
+        let channel = self.ports.get_mut(port).ok_or(EventError::BadPort)?;
+        if !channel.is_usable() {
+            return Ok(Delivery::Quiet);
+        }
+        Ok(match &self.abi {
+            Abi::TwoLevel => self.two_level.unmask(&self.vcpus, channel.vcpu, port),
+            Abi::Fifo(array) => array.unmask(&mut self.vcpus, channel, port),
+        })
+    }
+
+    /// Raises `port` if its events reach the guest. The one place where an event becomes pending.
+    #[inline]
+    pub(crate) fn raise(&mut self, port: Port) -> Delivery {
+        let Some(channel) = self.ports.get_mut(port) else {
+            return Delivery::Quiet;
+        };
+        if !channel.is_usable() {
+            return Delivery::Quiet;
+        }
+        match &self.abi {
+            Abi::TwoLevel => self.two_level.set_pending(&self.vcpus, channel.vcpu, port),
+            Abi::Fifo(array) => array.set_pending(&mut self.vcpus, channel, port),
+        }
     }
 }

@@ -2,9 +2,9 @@
 #![forbid(unsafe_code)]
 //! The two-level ABI: a pending and a mask bit per port in `shared_info`, a selector bit per 64 ports in each `vcpu_info`.
 
-use crate::channel::VcpuSlot;
 use crate::sync::{self, AtomicU64, Ordering};
 use crate::upcall::{Delivery, Wake};
+use crate::vcpu::VcpuSlot;
 use hypercalls::{Port, VcpuId};
 
 /// How many ports the two-level ABI has (`EVTCHN_2L_NR_CHANNELS`).
