@@ -1,3 +1,24 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Builds, runs and tests Xenolith.
-fn main() {}
+//! `cargo xtask`: builds, runs and tests Xenolith. The only build tool besides cargo.
+#![forbid(unsafe_code)]
+
+mod build;
+mod flags;
+mod iso;
+mod run;
+mod tools;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let done = match flags::Cli::parse().task {
+        flags::Task::Run(arguments) => run::run(&arguments),
+        flags::Task::Build(arguments) => build::run(&arguments).map(|()| ExitCode::SUCCESS),
+        flags::Task::Iso(arguments) => iso::run(&arguments).map(|()| ExitCode::SUCCESS),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("xtask: {error:#}");
+        ExitCode::FAILURE
+    })
+}

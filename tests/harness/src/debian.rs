@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Debian's packages, fetched into a cache under `target/debian` by the host's own apt with a private configuration:
+//! the host's sources, lists and package database are neither read nor changed, and no root is needed.
+
+use crate::{paths, process};
+use anyhow::{Context, Result, bail};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const SOURCES: &str = "\
+deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm main
+deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm-updates main
+deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian-security bookworm-security main
+deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm-backports main
+";
+
+/// The stock kernels that dom0 is tested with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Series {
+    /// bookworm's 6.1.
+    V6_1,
+    /// bookworm-backports' 6.12.
+    V6_12,
+}
+
+impl Series {
+    /// The version that package versions and releases start with.
+    #[must_use]
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::V6_1 => "6.1",
+            Self::V6_12 => "6.12",
+        }
+    }
+}
+
+/// A Debian kernel, unpacked.
+#[derive(Clone, Debug)]
+pub struct Kernel {
+    /// What `uname -r` says.
+    pub release: String,
+    /// The bzImage.
+    pub image: PathBuf,
+    /// The folder that has `lib/modules/<release>`.
+    pub root: PathBuf,
+}
+
+/// Debian's Xen, unpacked.
+#[derive(Clone, Debug)]
+pub struct Xen {
+    /// As packaged: gzip, what GRUB loads.
+    pub packed: PathBuf,
+    /// The ELF inside, what QEMU's `-kernel` loads.
+    pub plain: PathBuf,
+}
+
+/// The kernel of `series`, from the cache or from Debian.
+///
+/// # Errors
+/// When Debian cannot be reached and the cache is empty.
+pub fn kernel(series: Series) -> Result<Kernel> {
+    let note = paths::debian().join(format!("kernel-{}", series.prefix()));
+    let release = match fs::read_to_string(&note) {
+        Ok(text) => text.trim().to_owned(),
+        Err(_) => resolve_kernel(series)?,
+    };
+    let package = format!("linux-image-{release}");
+    let root = unpacked(&package)?;
+    let kernel = Kernel { image: root.join("boot").join(format!("vmlinuz-{release}")), release, root };
+    let modules = kernel.root.join("lib/modules").join(&kernel.release);
+    if !modules.join("modules.dep").exists() {
+        // The package's installation script would do this; it never runs here.
+        let depmod = process::find("depmod").context("depmod (package kmod) is missing")?;
+        process::output(Command::new(depmod).arg("-b").arg(&kernel.root).arg(&kernel.release))?;
+    }
+    process::write_atomically(&note, kernel.release.as_bytes())?;
+    Ok(kernel)
+}
+
+/// Debian's Xen 4.17: the oracle.
+///
+/// # Errors
+/// When Debian cannot be reached and the cache is empty.
+pub fn xen() -> Result<Xen> {
+    let root = unpacked("xen-hypervisor-4.17-amd64")?;
+    let packed = root.join("boot/xen-4.17-amd64.gz");
+    let plain = root.join("boot/xen-4.17-amd64");
+    if !plain.exists() {
+        let bytes = process::output(Command::new("gzip").arg("-dc").arg(&packed))?;
+        process::write_atomically(&plain, &bytes)?;
+    }
+    Ok(Xen { packed, plain })
+}
+
+/// A static busybox.
+///
+/// # Errors
+/// When Debian cannot be reached and the cache is empty.
+pub fn busybox() -> Result<PathBuf> {
+    Ok(unpacked("busybox-static")?.join("bin/busybox"))
+}
+
+/// The folder that `package` was unpacked to, fetching it when the cache has it not.
+///
+/// # Errors
+/// When the package cannot be fetched or unpacked.
+pub fn unpacked(package: &str) -> Result<PathBuf> {
+    let dir = paths::debian().join(package);
+    if dir.is_dir() {
+        return Ok(dir);
+    }
+    let file = fetch(package)?;
+    let part = paths::debian().join(format!(".{package}.{}.part", std::process::id()));
+    let _ = fs::remove_dir_all(&part);
+    process::output(Command::new("dpkg-deb").arg("-x").arg(&file).arg(&part))?;
+    match fs::rename(&part, &dir) {
+        Ok(()) => Ok(dir),
+        // Somebody else unpacked the same package meanwhile.
+        Err(_) if dir.is_dir() => fs::remove_dir_all(&part).map(|()| dir).context("cannot clean up"),
+        Err(error) => Err(error).with_context(|| format!("cannot make {}", dir.display())),
+    }
+}
+
+fn fetch(package: &str) -> Result<PathBuf> {
+    let dir = paths::debian().join("packages");
+    fs::create_dir_all(&dir)?;
+    if let Some(file) = downloaded(&dir, package)? {
+        return Ok(file);
+    }
+    update_lists()?;
+    eprintln!("xtask: fetching Debian package {package}");
+    process::output(apt("apt-get").current_dir(&dir).args(["download", package]))?;
+    downloaded(&dir, package)?.with_context(|| format!("apt fetched no {package}"))
+}
+
+fn downloaded(dir: &Path, package: &str) -> Result<Option<PathBuf>> {
+    let start = format!("{package}_");
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with(&start) && name.ends_with(".deb") {
+            return Ok(Some(entry.path()));
+        }
+    }
+    Ok(None)
+}
+
+/// What `linux-image-amd64` of the series depends on just now.
+fn resolve_kernel(series: Series) -> Result<String> {
+    update_lists()?;
+    let shown = process::text(apt("apt-cache").args(["show", "linux-image-amd64"]))?;
+    let wanted = format!("{}.", series.prefix());
+    for stanza in shown.split("\n\n") {
+        let field = |name: &str| stanza.lines().find_map(|l| l.strip_prefix(name)).map(str::trim);
+        if !field("Version:").is_some_and(|version| version.starts_with(&wanted)) {
+            continue;
+        }
+        let first = field("Depends:").and_then(|d| d.split([' ', ',']).next()).unwrap_or_default();
+        if let Some(release) = first.strip_prefix("linux-image-") {
+            return Ok(release.to_owned());
+        }
+    }
+    bail!("Debian has no linux-image-amd64 of version {wanted}* any more")
+}
+
+fn apt_dir() -> PathBuf {
+    paths::debian().join("apt")
+}
+
+fn apt(program: &str) -> Command {
+    let dir = apt_dir();
+    let mut command = Command::new(program);
+    let settings = [
+        ("Dir::Etc::sourcelist", dir.join("sources.list")),
+        ("Dir::Etc::sourceparts", dir.join("none")),
+        ("Dir::Etc::preferences", dir.join("none")),
+        ("Dir::Etc::preferencesparts", dir.join("none")),
+        ("Dir::State", dir.join("state")),
+        ("Dir::State::status", dir.join("status")),
+        ("Dir::Cache", dir.join("cache")),
+    ];
+    for (name, value) in settings {
+        command.arg("-o").arg(format!("{name}={}", value.display()));
+    }
+    let plain = ["APT::Architecture=amd64", "Acquire::Languages=none", "APT::Sandbox::User=", "Acquire::Retries=3"];
+    for setting in plain {
+        command.arg("-o").arg(setting);
+    }
+    command.env("LC_ALL", "C").arg("-q");
+    command
+}
+
+/// Fetches the package lists once; `target/debian/apt` may be removed to fetch them anew.
+fn update_lists() -> Result<()> {
+    let dir = apt_dir();
+    let done = dir.join("updated");
+    if done.exists() {
+        return Ok(());
+    }
+    eprintln!("xtask: fetching Debian's package lists (bookworm, updates, security, backports)");
+    for sub in ["state/lists/partial", "cache/archives/partial"] {
+        fs::create_dir_all(dir.join(sub))?;
+    }
+    fs::write(dir.join("sources.list"), SOURCES)?;
+    fs::write(dir.join("status"), "")?;
+    process::output(apt("apt-get").arg("update"))
+        .context("cannot fetch Debian's package lists: is deb.debian.org reachable?")?;
+    fs::write(done, "")?;
+    Ok(())
+}
+
+/// Where a QEMU of this project's own lies, if one was made.
+#[must_use]
+pub fn private_qemu() -> Option<PathBuf> {
+    Some(paths::debian().join("qemu/qemu-system-x86_64")).filter(|path| path.is_file())
+}
+
+/// Unpacks bookworm's QEMU with all it needs but libc; for hosts where installing it would clash with what is there.
+///
+/// # Errors
+/// When Debian cannot be reached.
+pub fn make_private_qemu() -> Result<PathBuf> {
+    update_lists()?;
+    let dir = paths::debian().join("qemu");
+    let archives = dir.join("archives");
+    fs::create_dir_all(archives.join("partial"))?;
+    eprintln!("xtask: fetching Debian's QEMU and the libraries that it needs");
+    // The private configuration knows no installed package, so everything is fetched and nothing can clash.
+    let mut install = apt("apt-get");
+    install.arg("-o").arg(format!("Dir::Cache::archives={}", archives.display()));
+    process::output(install.args(["-y", "--download-only", "--no-install-recommends", "install", "qemu-system-x86"]))?;
+    let root = dir.join("root");
+    for entry in fs::read_dir(&archives)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // Program loader and libc must be one pair: the host's.
+        if name.ends_with(".deb") && !name.starts_with("libc6_") {
+            process::output(Command::new("dpkg-deb").arg("-x").arg(&path).arg(&root))?;
+        }
+    }
+    fs::remove_dir_all(&archives)?;
+    let libraries =
+        ["lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu"].map(|sub| root.join(sub).display().to_string());
+    let program = root.join("usr/bin/qemu-system-x86_64");
+    let script = format!("#!/bin/sh\nLD_LIBRARY_PATH='{}' exec '{}' \"$@\"\n", libraries.join(":"), program.display());
+    let wrapper = dir.join("qemu-system-x86_64");
+    process::write_atomically(&wrapper, script.as_bytes())?;
+    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755))?;
+    Ok(wrapper)
+}
