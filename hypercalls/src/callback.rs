@@ -49,7 +49,7 @@ flags! {
     pub struct CallbackFlags: u16 {
         /// Mask events on entry.
         #[doc(alias = "CALLBACKF_mask_events")]
-        MASK_EVENTS = 1<<0,
+        MASK_EVENTS = 1 << 0,
     }
 }
 

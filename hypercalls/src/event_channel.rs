@@ -5,7 +5,7 @@
 
 use crate::frame::Mfn;
 use crate::ids::{DomId, Pirq, Port, VcpuId, Virq};
-use crate::macros::{flags, open_enum};
+use crate::macros::{flags, open_enum, payload};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 open_enum! {
@@ -191,6 +191,8 @@ pub struct EvtchnStatus {
     pub u: [u8; 8],
 }
 
+payload!(EvtchnStatus, u);
+
 /// [`EvtchnStatus::u`] of an unbound port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -288,6 +290,8 @@ pub struct EvtchnOp {
     pub u: [u8; 24],
 }
 
+payload!(EvtchnOp, u);
+
 /// Ports of the two-level ABI.
 #[doc(alias = "EVTCHN_2L_NR_CHANNELS")]
 pub const TWO_LEVEL_CHANNELS: u32 = 4096;
@@ -318,16 +322,16 @@ flags! {
     pub struct EventWord: u32 {
         /// An event waits. Set by the hypervisor, cleared by the guest.
         #[doc(alias = "EVTCHN_FIFO_PENDING")]
-        PENDING = 1<<31,
+        PENDING = 1 << 31,
         /// The guest wants no notification.
         #[doc(alias = "EVTCHN_FIFO_MASKED")]
-        MASKED = 1<<30,
+        MASKED = 1 << 30,
         /// The word is on a queue. Set by the hypervisor, cleared by the guest.
         #[doc(alias = "EVTCHN_FIFO_LINKED")]
-        LINKED = 1<<29,
+        LINKED = 1 << 29,
         /// The hypervisor is working on the link; the guest must not clear it meanwhile.
         #[doc(alias = "EVTCHN_FIFO_BUSY")]
-        BUSY = 1<<28,
+        BUSY = 1 << 28,
     }
 }
 

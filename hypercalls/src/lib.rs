@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod macros;
+mod payload;
 
 pub mod callback;
 pub mod console;
@@ -11,13 +12,19 @@ pub mod elfnote;
 pub mod errno;
 pub mod event_channel;
 pub mod frame;
+pub mod grant_table;
 pub mod handle;
 pub mod hvm_op;
 pub mod ids;
+pub mod mca;
+pub mod memory;
 pub mod mmu;
 pub mod multicall;
 pub mod nmi;
 pub mod number;
+pub mod physdev;
+pub mod platform;
+pub mod pmu;
 pub mod sched;
 pub mod shared_info;
 pub mod start_info;

@@ -145,4 +145,23 @@ macro_rules! number {
     };
 }
 
-pub(crate) use {flags, number, open_enum};
+/// Typed access to the union of an argument struct.
+macro_rules! payload {
+    ($name:ident, $field:ident) => {
+        impl $name {
+            /// The union as the member `T`; which one counts, the command or type says. Any `T` that fits will do, so that a
+            /// scalar member can be read as a plain integer.
+            #[must_use]
+            pub fn payload<T: zerocopy::FromBytes + zerocopy::IntoBytes>(&self) -> T {
+                $crate::payload::get(&self.$field)
+            }
+
+            /// Writes the member `T` of the union; bytes behind it stay as they are.
+            pub fn set_payload<T: zerocopy::IntoBytes + zerocopy::Immutable>(&mut self, value: &T) {
+                $crate::payload::put(&mut self.$field, value);
+            }
+        }
+    };
+}
+
+pub(crate) use {flags, number, open_enum, payload};

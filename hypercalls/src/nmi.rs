@@ -10,13 +10,13 @@ flags! {
     pub struct NmiReason: u64 {
         /// I/O check.
         #[doc(alias = "XEN_NMIREASON_io_error")]
-        IO_ERROR = 1<<0,
+        IO_ERROR = 1 << 0,
         /// PCI system error.
         #[doc(alias = "XEN_NMIREASON_pci_serr")]
-        PCI_SERR = 1<<1,
+        PCI_SERR = 1 << 1,
         /// Nothing known.
         #[doc(alias = "XEN_NMIREASON_unknown")]
-        UNKNOWN = 1<<2,
+        UNKNOWN = 1 << 2,
     }
 }
 

@@ -18,10 +18,10 @@ flags! {
     pub struct TimeFlags: u8 {
         /// Clocks of different vCPUs never disagree.
         #[doc(alias = "XEN_PVCLOCK_TSC_STABLE_BIT")]
-        TSC_STABLE = 1<<0,
+        TSC_STABLE = 1 << 0,
         /// The guest was stopped; its watchdogs should forgive.
         #[doc(alias = "XEN_PVCLOCK_GUEST_STOPPED")]
-        GUEST_STOPPED = 1<<1,
+        GUEST_STOPPED = 1 << 1,
     }
 }
 

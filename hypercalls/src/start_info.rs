@@ -4,7 +4,7 @@
 
 use crate::frame::{Mfn, Pfn};
 use crate::ids::Port;
-use crate::macros::{flags, open_enum};
+use crate::macros::{flags, open_enum, payload};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Bytes of [`StartInfo::cmd_line`], final NUL included.
@@ -20,22 +20,22 @@ flags! {
     pub struct StartInfoFlags: u32 {
         /// The domain is privileged.
         #[doc(alias = "SIF_PRIVILEGED")]
-        PRIVILEGED = 1<<0,
+        PRIVILEGED = 1 << 0,
         /// It is the first domain, with real hardware.
         #[doc(alias = "SIF_INITDOMAIN")]
-        INITDOMAIN = 1<<1,
+        INITDOMAIN = 1 << 1,
         /// `mod_start` points to a list of [`MultibootModList`].
         #[doc(alias = "SIF_MULTIBOOT_MOD")]
-        MULTIBOOT_MOD = 1<<2,
+        MULTIBOOT_MOD = 1 << 2,
         /// `mod_start` is a frame number, and the module is not mapped.
         #[doc(alias = "SIF_MOD_START_PFN")]
-        MOD_START_PFN = 1<<3,
+        MOD_START_PFN = 1 << 3,
         /// The toolstack understands a virtually mapped P2M.
         #[doc(alias = "SIF_VIRT_P2M_4TOOLS")]
-        VIRT_P2M_4TOOLS = 1<<4,
+        VIRT_P2M_4TOOLS = 1 << 4,
         /// Power-management bits handed to the control domain.
         #[doc(alias = "SIF_PM_MASK")]
-        PM_MASK = 0xff<<8,
+        PM_MASK = 0xff << 8,
     }
 }
 
@@ -79,6 +79,8 @@ pub struct StartInfo {
     /// How many frames those are.
     pub nr_p2m_frames: u64,
 }
+
+payload!(StartInfo, console);
 
 /// [`StartInfo::console`] of a domain with a console ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -144,6 +146,8 @@ pub struct VgaConsoleInfo {
     /// [`VgaTextMode`] or [`VgaFrameBuffer`].
     pub u: [u8; 36],
 }
+
+payload!(VgaConsoleInfo, u);
 
 /// A text console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]

@@ -117,7 +117,7 @@ flags! {
     pub struct SingleshotFlags: u32 {
         /// Fail with `ETIME` if the time is past.
         #[doc(alias = "VCPU_SSHOTTMR_future")]
-        FUTURE = 1<<0,
+        FUTURE = 1 << 0,
     }
 }
 
@@ -245,22 +245,22 @@ flags! {
     pub struct ContextFlags: u64 {
         /// `fpu_ctxt` counts.
         #[doc(alias = "VGCF_i387_valid")]
-        I387_VALID = 1<<0,
+        I387_VALID = 1 << 0,
         /// The vCPU is in kernel mode.
         #[doc(alias = "VGCF_in_kernel")]
-        IN_KERNEL = 1<<2,
+        IN_KERNEL = 1 << 2,
         /// The failsafe callback masks events.
         #[doc(alias = "VGCF_failsafe_disables_events")]
-        FAILSAFE_DISABLES_EVENTS = 1<<3,
+        FAILSAFE_DISABLES_EVENTS = 1 << 3,
         /// The syscall callback masks events.
         #[doc(alias = "VGCF_syscall_disables_events")]
-        SYSCALL_DISABLES_EVENTS = 1<<4,
+        SYSCALL_DISABLES_EVENTS = 1 << 4,
         /// The vCPU is up.
         #[doc(alias = "VGCF_online")]
-        ONLINE = 1<<5,
+        ONLINE = 1 << 5,
         /// Return by `sysret`.
         #[doc(alias = "VGCF_in_syscall")]
-        IN_SYSCALL = 1<<8,
+        IN_SYSCALL = 1 << 8,
     }
 }
 
@@ -289,7 +289,7 @@ pub struct VcpuGuestContext {
     pub kernel_ss: u64,
     /// Kernel stack pointer.
     pub kernel_sp: u64,
-    /// Control registers: 0, 1 (user L4, shifted like CR3, bit 0 set if valid), 2, 3, 4.
+    /// Control registers by number; 1 holds the user L4 in the form of CR3, with bit 0 set if there is one.
     pub ctrlreg: [u64; 8],
     /// Debug registers.
     pub debugreg: [u64; 8],

@@ -106,55 +106,55 @@ flags! {
     pub struct Features: u32 {
         /// Guests may write page tables directly.
         #[doc(alias = "XENFEAT_writable_page_tables")]
-        WRITABLE_PAGE_TABLES = 1<<0,
+        WRITABLE_PAGE_TABLES = 1 << 0,
         /// Guests may write descriptor tables directly.
         #[doc(alias = "XENFEAT_writable_descriptor_tables")]
-        WRITABLE_DESCRIPTOR_TABLES = 1<<1,
+        WRITABLE_DESCRIPTOR_TABLES = 1 << 1,
         /// The guest's frames are translated for it.
         #[doc(alias = "XENFEAT_auto_translated_physmap")]
-        AUTO_TRANSLATED_PHYSMAP = 1<<2,
+        AUTO_TRANSLATED_PHYSMAP = 1 << 2,
         /// The guest kernel runs in ring 0.
         #[doc(alias = "XENFEAT_supervisor_mode_kernel")]
-        SUPERVISOR_MODE_KERNEL = 1<<3,
+        SUPERVISOR_MODE_KERNEL = 1 << 3,
         /// Top-level tables may lie above 4 GiB.
         #[doc(alias = "XENFEAT_pae_pgdir_above_4gb")]
-        PAE_PGDIR_ABOVE_4GB = 1<<4,
+        PAE_PGDIR_ABOVE_4GB = 1 << 4,
         /// [`crate::mmu::MmuUpdateCmd::PT_UPDATE_PRESERVE_AD`] works.
         #[doc(alias = "XENFEAT_mmu_pt_update_preserve_ad")]
-        MMU_PT_UPDATE_PRESERVE_AD = 1<<5,
+        MMU_PT_UPDATE_PRESERVE_AD = 1 << 5,
         /// Clear and copy of frames by hypercall pays off.
         #[doc(alias = "XENFEAT_highmem_assist")]
-        HIGHMEM_ASSIST = 1<<6,
+        HIGHMEM_ASSIST = 1 << 6,
         /// Grant mappings can set the guest's own entry bits.
         #[doc(alias = "XENFEAT_gnttab_map_avail_bits")]
-        GNTTAB_MAP_AVAIL_BITS = 1<<7,
+        GNTTAB_MAP_AVAIL_BITS = 1 << 7,
         /// HVM only.
         #[doc(alias = "XENFEAT_hvm_callback_vector")]
-        HVM_CALLBACK_VECTOR = 1<<8,
+        HVM_CALLBACK_VECTOR = 1 << 8,
         /// HVM only.
         #[doc(alias = "XENFEAT_hvm_safe_pvclock")]
-        HVM_SAFE_PVCLOCK = 1<<9,
+        HVM_SAFE_PVCLOCK = 1 << 9,
         /// HVM only.
         #[doc(alias = "XENFEAT_hvm_pirqs")]
-        HVM_PIRQS = 1<<10,
+        HVM_PIRQS = 1 << 10,
         /// The caller is the control domain.
         #[doc(alias = "XENFEAT_dom0")]
-        DOM0 = 1<<11,
+        DOM0 = 1 << 11,
         /// Virtual NUMA nodes in memory operations.
         #[doc(alias = "XENFEAT_memory_op_vnode_supported")]
-        MEMORY_OP_VNODE_SUPPORTED = 1<<13,
+        MEMORY_OP_VNODE_SUPPORTED = 1 << 13,
         /// Arm only.
         #[doc(alias = "XENFEAT_ARM_SMCCC_supported")]
-        ARM_SMCCC_SUPPORTED = 1<<14,
+        ARM_SMCCC_SUPPORTED = 1 << 14,
         /// Linux may take the RSDP from its boot parameters.
         #[doc(alias = "XENFEAT_linux_rsdp_unrestricted")]
-        LINUX_RSDP_UNRESTRICTED = 1<<15,
+        LINUX_RSDP_UNRESTRICTED = 1 << 15,
         /// Guest frame and machine frame differ.
         #[doc(alias = "XENFEAT_not_direct_mapped")]
-        NOT_DIRECT_MAPPED = 1<<16,
+        NOT_DIRECT_MAPPED = 1 << 16,
         /// Guest frame and machine frame are equal.
         #[doc(alias = "XENFEAT_direct_mapped")]
-        DIRECT_MAPPED = 1<<17,
+        DIRECT_MAPPED = 1 << 17,
     }
 }
 
