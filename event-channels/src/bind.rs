@@ -52,11 +52,7 @@ impl<'g> EventTable<'g> {
     /// [`EventError::Dying`], [`EventError::NoFreePort`], [`EventError::NoMemory`], [`EventError::BadPort`],
     /// [`EventError::NotOffered`].
     #[doc(alias = "EVTCHNOP_bind_interdomain")]
-    pub fn bind_interdomain(
-        &mut self,
-        peer: Peer<'_, 'g>,
-        remote_port: Port,
-    ) -> Result<(Port, Delivery), EventError> {
+    pub fn bind_interdomain(&mut self, peer: Peer<'_, 'g>, remote_port: Port) -> Result<(Port, Delivery), EventError> {
         let here = self.dom;
         let port = self.find_free()?;
         let remote_dom = {
@@ -65,20 +61,14 @@ impl<'g> EventTable<'g> {
                 Peer::Other(table) => table,
             };
             let dom = remote.dom;
-            let channel = remote
-                .ports
-                .get_mut(remote_port)
-                .ok_or(EventError::BadPort)?;
+            let channel = remote.ports.get_mut(remote_port).ok_or(EventError::BadPort)?;
             if channel.state != (State::Unbound { remote: here }) {
                 return Err(EventError::NotOffered);
             }
             channel.state = State::Interdomain { remote: here, port };
             dom
         };
-        let state = State::Interdomain {
-            remote: remote_dom,
-            port: remote_port,
-        };
+        let state = State::Interdomain { remote: remote_dom, port: remote_port };
         self.occupy(port, state, VcpuId::new(0), None);
         Ok((port, self.raise(port)))
     }
@@ -107,14 +97,8 @@ impl<'g> EventTable<'g> {
     /// [`EventError::NoVcpu`], [`EventError::BadVirq`].
     #[inline]
     pub fn port_of_virq(&self, vcpu: VcpuId, virq: Virq) -> Result<Option<Port>, EventError> {
-        let slot = self
-            .vcpus
-            .get(virq_home(vcpu, virq).raw() as usize)
-            .ok_or(EventError::NoVcpu)?;
-        slot.virqs
-            .get(virq.raw() as usize)
-            .copied()
-            .ok_or(EventError::BadVirq)
+        let slot = self.vcpus.get(virq_home(vcpu, virq).raw() as usize).ok_or(EventError::NoVcpu)?;
+        slot.virqs.get(virq.raw() as usize).copied().ok_or(EventError::BadVirq)
     }
 
     pub(crate) fn set_virq_port(&mut self, vcpu: VcpuId, virq: Virq, port: Option<Port>) {
@@ -196,9 +180,5 @@ impl<'g> EventTable<'g> {
 /// The vCPU whose table a virtual interrupt's port is in.
 #[inline]
 fn virq_home(vcpu: VcpuId, virq: Virq) -> VcpuId {
-    if virq_is_global(virq) {
-        VcpuId::new(0)
-    } else {
-        vcpu
-    }
+    if virq_is_global(virq) { VcpuId::new(0) } else { vcpu }
 }

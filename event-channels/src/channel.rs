@@ -80,8 +80,5 @@ impl Channel {
 /// Whether one channel serves the whole domain (vCPU 0's), rather than one per vCPU. Unassigned numbers count as global, as in Xen.
 #[must_use]
 pub fn virq_is_global(virq: Virq) -> bool {
-    !matches!(
-        virq,
-        Virq::TIMER | Virq::DEBUG | Virq::XENOPROF | Virq::XENPMU
-    )
+    !matches!(virq, Virq::TIMER | Virq::DEBUG | Virq::XENOPROF | Virq::XENPMU)
 }

@@ -46,12 +46,7 @@ impl<'g> EventTable<'g> {
     /// # Errors
     /// [`EventError::BadPort`], [`EventError::WrongState`] (closed already), [`EventError::XenOwned`] (guest only).
     #[doc(alias = "EVTCHNOP_close")]
-    pub fn close(
-        &mut self,
-        port: Port,
-        peer: Peer<'_, 'g>,
-        by: Closer,
-    ) -> Result<Closed, EventError> {
+    pub fn close(&mut self, port: Port, peer: Peer<'_, 'g>, by: Closer) -> Result<Closed, EventError> {
         let here = self.dom;
         let channel = *self.ports.get(port).ok_or(EventError::BadPort)?;
         if by == Closer::Guest && channel.consumer.is_some() {
@@ -66,10 +61,7 @@ impl<'g> EventTable<'g> {
                 self.set_pirq_port(pirq, None);
                 line = Some(pirq);
             }
-            State::Interdomain {
-                remote,
-                port: other_end,
-            } => match peer {
+            State::Interdomain { remote, port: other_end } => match peer {
                 Peer::Other(table) if table.dom == remote => {
                     table.disconnect(other_end, here, port);
                 }
@@ -83,10 +75,7 @@ impl<'g> EventTable<'g> {
 
     /// The other end of `port` is about to close: wait for a new connection from there.
     fn disconnect(&mut self, port: Port, from_dom: DomId, from_port: Port) {
-        let expected = State::Interdomain {
-            remote: from_dom,
-            port: from_port,
-        };
+        let expected = State::Interdomain { remote: from_dom, port: from_port };
         if let Some(channel) = self.ports.get_mut(port)
             && channel.state == expected
         {
@@ -106,9 +95,7 @@ impl<'g> EventTable<'g> {
             let port = Port::new(self.drained);
             match self.ports.get(port) {
                 // Stays here until it is closed: the close may need another lock and be retried.
-                Some(channel)
-                    if channel.is_open() && (by == Closer::Xen || channel.consumer.is_none()) =>
-                {
+                Some(channel) if channel.is_open() && (by == Closer::Xen || channel.consumer.is_none()) => {
                     return Drain::Close(port);
                 }
                 _ => self.drained = self.drained.saturating_add(1),

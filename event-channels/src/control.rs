@@ -14,10 +14,7 @@ impl<'g> EventTable<'g> {
     /// # Errors
     /// [`EventError::NoVcpu`], [`EventError::BadControlBlock`].
     pub fn check_control(&self, vcpu: VcpuId, offset: u32) -> Result<(), EventError> {
-        let slot = self
-            .vcpus
-            .get(vcpu.raw() as usize)
-            .ok_or(EventError::NoVcpu)?;
+        let slot = self.vcpus.get(vcpu.raw() as usize).ok_or(EventError::NoVcpu)?;
         let room = (PAGE_SIZE as u32).saturating_sub(CONTROL_BLOCK_BYTES);
         if offset > room || !offset.is_multiple_of(8) || slot.queues.control.is_some() {
             return Err(EventError::BadControlBlock);
@@ -31,12 +28,7 @@ impl<'g> EventTable<'g> {
     /// # Errors
     /// [`EventError::NoVcpu`], [`EventError::BadControlBlock`], [`EventError::NoMemory`]. The caller then releases the frame.
     #[doc(alias = "EVTCHNOP_init_control")]
-    pub fn init_control(
-        &mut self,
-        vcpu: VcpuId,
-        offset: u32,
-        block: &'g ControlBlock,
-    ) -> Result<(), EventError> {
+    pub fn init_control(&mut self, vcpu: VcpuId, offset: u32, block: &'g ControlBlock) -> Result<(), EventError> {
         self.check_control(vcpu, offset)?;
         if matches!(self.abi, Abi::TwoLevel) {
             let array = EventArray::new()?;
@@ -71,11 +63,7 @@ impl<'g> EventTable<'g> {
     /// # Errors
     /// [`EventError::NotFifo`], [`EventError::ArrayFull`]. The caller then releases the frame.
     #[doc(alias = "EVTCHNOP_expand_array")]
-    pub fn expand_array(
-        &mut self,
-        page: &'g ArrayPage,
-        mut effect: impl FnMut(Delivery),
-    ) -> Result<(), EventError> {
+    pub fn expand_array(&mut self, page: &'g ArrayPage, mut effect: impl FnMut(Delivery)) -> Result<(), EventError> {
         let Abi::Fifo(array) = &mut self.abi else {
             return Err(EventError::NotFifo);
         };

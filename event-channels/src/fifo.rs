@@ -13,7 +13,7 @@ use crate::sync::{AtomicU32, Ordering};
 use crate::upcall::{Delivery, Wake};
 use crate::vcpu::VcpuSlot;
 use alloc::vec::Vec;
-use hypercalls::{Port, VcpuId};
+use hypercalls::Port;
 
 /// Event word: the event is raised.
 pub const PENDING: u32 = 1 << 31;
@@ -41,6 +41,8 @@ pub const PRIORITY_DEFAULT: u8 = 7;
 /// The least urgent priority.
 #[doc(alias = "EVTCHN_FIFO_PRIORITY_MIN")]
 pub const PRIORITY_MIN: u32 = 15;
+/// A priority's bits, so that an index can be seen to be in range.
+const PRIORITY_MASK: u8 = 15;
 /// Size of a control block in bytes (`struct evtchn_fifo_control_block`).
 pub const CONTROL_BLOCK_BYTES: u32 = 0x48;
 /// The same in words: `ready`, a reserved word, `head[16]`.
@@ -71,10 +73,7 @@ pub(crate) struct VcpuQueues<'g> {
 impl VcpuQueues<'_> {
     /// No control block, empty queues.
     pub(crate) const fn new() -> Self {
-        Self {
-            control: None,
-            tails: [0; QUEUES],
-        }
+        Self { control: None, tails: [0; QUEUES] }
     }
 }
 
@@ -88,9 +87,7 @@ impl<'g> EventArray<'g> {
     /// An array without pages, with room for all of them so that growing cannot fail.
     pub(crate) fn new() -> Result<Self, EventError> {
         let mut pages = Vec::new();
-        pages
-            .try_reserve_exact(MAX_ARRAY_PAGES)
-            .map_err(|_| EventError::NoMemory)?;
+        pages.try_reserve_exact(MAX_ARRAY_PAGES).map_err(|_| EventError::NoMemory)?;
         Ok(Self { pages })
     }
 
@@ -100,10 +97,7 @@ impl<'g> EventArray<'g> {
     }
 
     /// Adds a page and gives the ports it serves.
-    pub(crate) fn push(
-        &mut self,
-        page: &'g ArrayPage,
-    ) -> Result<core::ops::Range<u32>, EventError> {
+    pub(crate) fn push(&mut self, page: &'g ArrayPage) -> Result<core::ops::Range<u32>, EventError> {
         if self.is_full() {
             return Err(EventError::ArrayFull);
         }
@@ -122,45 +116,26 @@ impl<'g> EventArray<'g> {
     }
 
     /// Raises `port`.
-    #[inline]
-    pub(crate) fn set_pending(
-        &self,
-        vcpus: &mut [VcpuSlot<'g>],
-        channel: &mut Channel,
-        port: Port,
-    ) -> Delivery {
+    #[inline(always)]
+    pub(crate) fn set_pending(&self, vcpus: &mut [VcpuSlot<'g>], channel: &mut Channel, port: Port) -> Delivery {
         let Some(word) = self.word(port.raw()) else {
             channel.deferred = true;
             return Delivery::Quiet;
         };
-        let was_pending = word.fetch_or(PENDING, Ordering::SeqCst) & PENDING != 0;
-        let quiet = if was_pending {
+        let was_pending = test_and_set_pending(word);
+        // A guest that unmasks after this load saw PENDING and asks us to; one that unlinks after it looks at PENDING then.
+        if word.load(Ordering::SeqCst) & (MASKED | LINKED) == 0 && self.link(vcpus, channel, port, word) {
+            Delivery::Wake(Wake { vcpu: channel.vcpu, port })
+        } else if was_pending {
             Delivery::Quiet
         } else {
             Delivery::Pollers(port)
-        };
-        // A guest that unmasks after this load saw PENDING and asks us to; one that unlinks after it looks at PENDING then.
-        if word.load(Ordering::SeqCst) & (MASKED | LINKED) != 0 {
-            return quiet;
-        }
-        if self.link(vcpus, channel, port, word) {
-            Delivery::Wake(Wake {
-                vcpu: channel.vcpu,
-                port,
-            })
-        } else {
-            quiet
         }
     }
 
     /// Appends `port` to the queue of its vCPU and priority. True if the vCPU must be kicked.
-    fn link(
-        &self,
-        vcpus: &mut [VcpuSlot<'g>],
-        channel: &mut Channel,
-        port: Port,
-        word: &AtomicU32,
-    ) -> bool {
+    #[inline]
+    fn link(&self, vcpus: &mut [VcpuSlot<'g>], channel: &mut Channel, port: Port, word: &AtomicU32) -> bool {
         let target = channel.vcpu.raw() as usize;
         // Before its control block exists a vCPU has no queue; its guest unmasks only afterwards, so nothing is lost.
         let Some(control) = vcpus.get(target).and_then(|slot| slot.queues.control) else {
@@ -169,49 +144,39 @@ impl<'g> EventArray<'g> {
         if word.fetch_or(LINKED, Ordering::SeqCst) & LINKED != 0 {
             return false;
         }
-        // If it ended the queue it was in last, that queue is empty now. Left there, the tail would tie the old queue's next event to
-        // the new queue.
-        if let Some(tail) = tail_mut(vcpus, channel.last_vcpu, channel.last_priority)
-            && *tail == port.raw()
-        {
-            *tail = 0;
+        if channel.last_vcpu != channel.vcpu || channel.last_priority != channel.priority {
+            leave_old_queue(vcpus, channel, port);
         }
-        channel.last_vcpu = channel.vcpu;
-        channel.last_priority = channel.priority;
-        let priority = usize::from(channel.priority);
+        let priority = channel.priority & PRIORITY_MASK;
         let Some(slot) = vcpus.get_mut(target) else {
             return false;
         };
-        let Some(tail) = slot.queues.tails.get_mut(priority) else {
+        let Some(tail) = slot.queues.tails.get_mut(usize::from(priority)) else {
             return false;
         };
         let previous = core::mem::replace(tail, port.raw());
+        // If it was the tail itself the queue is empty, though its word looks linked: that was us, just now.
         if previous != 0
+            && previous != port.raw()
             && let Some(previous) = self.word(previous)
             && set_link(previous, port.raw())
         {
             // The guest is still before `port` in this queue and will find it: no upcall.
             return false;
         }
-        let (Some(ready), Some(head)) = (control.first(), control.get(priority.wrapping_add(2)))
-        else {
+        let [ready, _, heads @ ..] = control;
+        let Some(head) = heads.get(usize::from(priority)) else {
             return false;
         };
         head.store(port.raw(), Ordering::Release);
         // Publishes `head`: the guest reads it after it took the ready bit.
-        let bit = 1_u32.wrapping_shl(u32::from(channel.priority));
-        ready.fetch_or(bit, Ordering::SeqCst) & bit == 0
-            && slot.words.is_some_and(|words| words.mark_pending())
+        let bit = 1_u32.wrapping_shl(u32::from(priority));
+        ready.fetch_or(bit, Ordering::SeqCst) & bit == 0 && slot.words.is_some_and(|words| words.mark_pending())
     }
 
     /// Unmasks `port` for the guest and delivers what waited behind the mask.
     #[inline]
-    pub(crate) fn unmask(
-        &self,
-        vcpus: &mut [VcpuSlot<'g>],
-        channel: &mut Channel,
-        port: Port,
-    ) -> Delivery {
+    pub(crate) fn unmask(&self, vcpus: &mut [VcpuSlot<'g>], channel: &mut Channel, port: Port) -> Delivery {
         let Some(word) = self.word(port.raw()) else {
             return Delivery::Quiet;
         };
@@ -225,14 +190,12 @@ impl<'g> EventArray<'g> {
     /// Whether `port` is raised.
     #[inline]
     pub(crate) fn is_pending(&self, port: Port) -> bool {
-        self.word(port.raw())
-            .is_some_and(|word| word.load(Ordering::SeqCst) & PENDING != 0)
+        self.word(port.raw()).is_some_and(|word| word.load(Ordering::SeqCst) & PENDING != 0)
     }
 
     /// Whether `port` is still in a queue, so that it must not be given to a new channel.
     pub(crate) fn is_linked(&self, port: Port) -> bool {
-        self.word(port.raw())
-            .is_some_and(|word| word.load(Ordering::SeqCst) & LINKED != 0)
+        self.word(port.raw()).is_some_and(|word| word.load(Ordering::SeqCst) & LINKED != 0)
     }
 
     /// Forgets a pending event. It stays linked; the guest unlinks it and finds nothing pending.
@@ -243,22 +206,41 @@ impl<'g> EventArray<'g> {
     }
 }
 
-/// The tail of one queue.
-#[inline]
-fn tail_mut<'t>(vcpus: &'t mut [VcpuSlot<'_>], vcpu: VcpuId, priority: u8) -> Option<&'t mut u32> {
-    vcpus
-        .get_mut(vcpu.raw() as usize)?
-        .queues
-        .tails
-        .get_mut(usize::from(priority))
+/// Sets PENDING and says whether it was set.
+#[inline(always)]
+fn test_and_set_pending(word: &AtomicU32) -> bool {
+    // A constant bit 31 would be tested as a sign, which x86 can only do in a compare-exchange loop that the guest could keep
+    // spinning; a bit number the compiler does not know becomes one `lock bts`.
+    let bit = 1_u32.wrapping_shl(core::hint::black_box(PENDING.trailing_zeros()));
+    word.fetch_or(bit, Ordering::SeqCst) & bit != 0
+}
+
+/// `port` goes to another queue than last time. If it ended that one, that queue is empty now: left there, its tail would tie the old
+/// queue's next event to the new queue.
+#[cold]
+fn leave_old_queue(vcpus: &mut [VcpuSlot<'_>], channel: &mut Channel, port: Port) {
+    if let Some(slot) = vcpus.get_mut(channel.last_vcpu.raw() as usize)
+        && let Some(tail) = slot.queues.tails.get_mut(usize::from(channel.last_priority))
+        && *tail == port.raw()
+    {
+        *tail = 0;
+    }
+    channel.last_vcpu = channel.vcpu;
+    channel.last_priority = channel.priority;
 }
 
 /// Makes `word`, the last one of a queue, point to `port`, unless the guest has taken it off. True if the guest will find `port`.
 #[inline]
 fn set_link(word: &AtomicU32, port: u32) -> bool {
-    if let Some(linked) = try_set_link(word, port) {
-        return linked;
+    match try_set_link(word, port) {
+        Some(linked) => linked,
+        None => set_link_contended(word, port),
     }
+}
+
+/// As [`set_link`], when the guest is changing the word.
+#[cold]
+fn set_link_contended(word: &AtomicU32, port: u32) -> bool {
     // Keep the guest from unmasking in a loop under our feet.
     word.fetch_or(BUSY, Ordering::SeqCst);
     for _ in 0..LINK_TRIES {
@@ -281,7 +263,5 @@ fn try_set_link(word: &AtomicU32, port: u32) -> Option<bool> {
         return Some(false);
     }
     let new = (old & !(BUSY | LINK_MASK)) | (port & LINK_MASK);
-    word.compare_exchange(old, new, Ordering::SeqCst, Ordering::SeqCst)
-        .ok()
-        .map(|_| true)
+    word.compare_exchange(old, new, Ordering::SeqCst, Ordering::SeqCst).ok().map(|_| true)
 }

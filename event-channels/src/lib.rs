@@ -39,5 +39,5 @@ pub use ports::CHUNK_CHANNELS;
 pub use send::SendEffect;
 pub use status::{Status, StatusKind};
 pub use table::{Config, EventTable};
-pub use two_level::{TWO_LEVEL_PORTS, TwoLevelWords};
+pub use two_level::{TWO_LEVEL_PORTS, TWO_LEVEL_WORDS, TwoLevelWords};
 pub use upcall::{Delivery, VcpuWords, Wake, XenConsumer};

@@ -41,26 +41,17 @@ impl Ports {
     /// As [`Ports::get`], to change it.
     #[inline]
     pub(crate) fn get_mut(&mut self, port: Port) -> Option<&mut Channel> {
-        let chunk = self
-            .chunks
-            .get_mut((port.raw() / CHUNK_CHANNELS) as usize)?;
+        let chunk = self.chunks.get_mut((port.raw() / CHUNK_CHANNELS) as usize)?;
         chunk.get_mut((port.raw() % CHUNK_CHANNELS) as usize)
     }
 
     /// Adds free channels for the next ports.
     pub(crate) fn grow(&mut self) -> Result<(), EventError> {
-        self.chunks
-            .try_reserve(1)
-            .map_err(|_| EventError::NoMemory)?;
+        self.chunks.try_reserve(1).map_err(|_| EventError::NoMemory)?;
         let mut channels = Vec::new();
-        channels
-            .try_reserve_exact(CHUNK_CHANNELS as usize)
-            .map_err(|_| EventError::NoMemory)?;
+        channels.try_reserve_exact(CHUNK_CHANNELS as usize).map_err(|_| EventError::NoMemory)?;
         channels.resize(CHUNK_CHANNELS as usize, Channel::FREE);
-        let chunk = channels
-            .into_boxed_slice()
-            .try_into()
-            .map_err(|_| EventError::NoMemory)?;
+        let chunk = channels.into_boxed_slice().try_into().map_err(|_| EventError::NoMemory)?;
         self.chunks.push(chunk);
         Ok(())
     }

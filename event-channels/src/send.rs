@@ -2,10 +2,12 @@
 #![forbid(unsafe_code)]
 //! Raising events: by the guest through a port, and by the hypervisor for virtual and physical interrupts.
 
-use crate::channel::State;
+use crate::channel::{Channel, State};
 use crate::error::EventError;
 use crate::table::{Abi, EventTable};
+use crate::two_level::TwoLevelWords;
 use crate::upcall::Delivery;
+use crate::vcpu::VcpuSlot;
 use hypercalls::{DomId, Pirq, Port, VcpuId, Virq};
 
 /// Where a sent event goes.
@@ -37,40 +39,42 @@ impl EventTable<'_> {
         if channel.consumer.is_some() {
             return Err(EventError::XenOwned);
         }
+        // Apart from the rest, so that the way to another domain stays a handful of instructions.
         match channel.state {
-            State::Interdomain {
-                remote,
-                port: remote_port,
-            } if remote != self.dom => Ok(SendEffect::Remote {
-                dom: remote,
-                port: remote_port,
-            }),
-            State::Interdomain {
-                port: other_end, ..
-            } => Ok(SendEffect::Local(
-                self.deliver_from(other_end, self.dom, port),
-            )),
-            State::Ipi => Ok(SendEffect::Local(self.raise(port))),
-            State::Unbound { .. } => Ok(SendEffect::Dropped),
-            State::Free | State::Reserved | State::Pirq(_) | State::Virq(_) => {
-                Err(EventError::WrongState)
+            State::Interdomain { remote, port: end } if remote != self.dom => {
+                Ok(SendEffect::Remote { dom: remote, port: end })
             }
+            _ => self.send_here(port),
+        }
+    }
+
+    /// A send that does not leave the domain.
+    #[inline(never)]
+    fn send_here(&mut self, port: Port) -> Result<SendEffect, EventError> {
+        let channel = self.ports.get_mut(port).ok_or(EventError::BadPort)?;
+        // Not one match: it would become a jump table.
+        if channel.state == State::Ipi {
+            let delivery = raise_channel(&self.abi, &self.two_level, &mut self.vcpus, channel, port);
+            return Ok(SendEffect::Local(delivery));
+        }
+        if let State::Interdomain { port: end, .. } = channel.state {
+            return Ok(SendEffect::Local(self.deliver_from(end, self.dom, port)));
+        }
+        match channel.state {
+            State::Unbound { .. } => Ok(SendEffect::Dropped),
+            _ => Err(EventError::WrongState),
         }
     }
 
     /// As [`EventTable::send`], for the hypervisor through a port it owns.
     pub fn send_from_xen(&mut self, port: Port) -> SendEffect {
         match self.ports.get(port).map(|channel| channel.state) {
-            Some(State::Interdomain {
-                remote,
-                port: remote_port,
-            }) if remote != self.dom => SendEffect::Remote {
-                dom: remote,
-                port: remote_port,
-            },
-            Some(State::Interdomain {
-                port: other_end, ..
-            }) => SendEffect::Local(self.deliver_from(other_end, self.dom, port)),
+            Some(State::Interdomain { remote, port: remote_port }) if remote != self.dom => {
+                SendEffect::Remote { dom: remote, port: remote_port }
+            }
+            Some(State::Interdomain { port: other_end, .. }) => {
+                SendEffect::Local(self.deliver_from(other_end, self.dom, port))
+            }
             _ => SendEffect::Dropped,
         }
     }
@@ -79,23 +83,16 @@ impl EventTable<'_> {
     /// either side may have closed or rebound its end; the event is then nobody's.
     #[inline]
     pub fn deliver_from(&mut self, port: Port, from_dom: DomId, from_port: Port) -> Delivery {
-        let Some(channel) = self.ports.get(port) else {
+        let Some(channel) = self.ports.get_mut(port) else {
             return Delivery::Quiet;
         };
-        let expected = State::Interdomain {
-            remote: from_dom,
-            port: from_port,
-        };
+        let expected = State::Interdomain { remote: from_dom, port: from_port };
         if channel.state != expected {
             return Delivery::Quiet;
         }
         match channel.consumer {
-            Some(consumer) => Delivery::Xen {
-                consumer,
-                vcpu: channel.vcpu,
-                port,
-            },
-            None => self.raise(port),
+            Some(consumer) => Delivery::Xen { consumer, vcpu: channel.vcpu, port },
+            None => raise_channel(&self.abi, &self.two_level, &mut self.vcpus, channel, port),
         }
     }
 
@@ -132,18 +129,29 @@ impl EventTable<'_> {
         })
     }
 
-    /// Raises `port` if its events reach the guest. The one place where an event becomes pending.
+    /// Raises `port` if its events reach the guest.
     #[inline]
     pub(crate) fn raise(&mut self, port: Port) -> Delivery {
-        let Some(channel) = self.ports.get_mut(port) else {
-            return Delivery::Quiet;
-        };
-        if !channel.is_usable() {
-            return Delivery::Quiet;
+        match self.ports.get_mut(port) {
+            Some(channel) if channel.is_usable() => {
+                raise_channel(&self.abi, &self.two_level, &mut self.vcpus, channel, port)
+            }
+            _ => Delivery::Quiet,
         }
-        match &self.abi {
-            Abi::TwoLevel => self.two_level.set_pending(&self.vcpus, channel.vcpu, port),
-            Abi::Fifo(array) => array.set_pending(&mut self.vcpus, channel, port),
-        }
+    }
+}
+
+/// Raises the usable `channel` of `port`. The one place where an event becomes pending.
+#[inline(always)]
+fn raise_channel<'g>(
+    abi: &Abi<'g>,
+    two_level: &TwoLevelWords<'g>,
+    vcpus: &mut [VcpuSlot<'g>],
+    channel: &mut Channel,
+    port: Port,
+) -> Delivery {
+    match abi {
+        Abi::TwoLevel => two_level.set_pending(vcpus, channel.vcpu, port),
+        Abi::Fifo(array) => array.set_pending(vcpus, channel, port),
     }
 }

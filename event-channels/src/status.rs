@@ -53,10 +53,7 @@ impl EventTable<'_> {
             State::Virq(virq) => StatusKind::Virq(virq),
             State::Ipi => StatusKind::Ipi,
         };
-        Ok(Status {
-            vcpu: channel.vcpu,
-            kind,
-        })
+        Ok(Status { vcpu: channel.vcpu, kind })
     }
 
     /// Whether `port` is pending, for `SCHEDOP_poll`.

@@ -72,9 +72,7 @@ impl<'g> EventTable<'g> {
     /// [`EventError::NoMemory`].
     pub fn new(config: Config, two_level: TwoLevelWords<'g>) -> Result<Self, EventError> {
         let mut pirqs = Vec::new();
-        pirqs
-            .try_reserve_exact(config.pirqs as usize)
-            .map_err(|_| EventError::NoMemory)?;
+        pirqs.try_reserve_exact(config.pirqs as usize).map_err(|_| EventError::NoMemory)?;
         pirqs.resize(config.pirqs as usize, None);
         let mut table = Self {
             dom: config.dom,
@@ -136,11 +134,7 @@ impl<'g> EventTable<'g> {
                 self.ports.grow()?;
             }
             let port = Port::new(raw);
-            if self
-                .ports
-                .get(port)
-                .is_some_and(|channel| channel.state == State::Free)
-            {
+            if self.ports.get(port).is_some_and(|channel| channel.state == State::Free) {
                 if !matches!(&self.abi, Abi::Fifo(array) if array.is_linked(port)) {
                     found = Ok(port);
                     break;
@@ -154,13 +148,7 @@ impl<'g> EventTable<'g> {
     }
 
     /// Opens the channel of a port from [`EventTable::find_free`].
-    pub(crate) fn occupy(
-        &mut self,
-        port: Port,
-        state: State,
-        vcpu: VcpuId,
-        consumer: Option<XenConsumer>,
-    ) {
+    pub(crate) fn occupy(&mut self, port: Port, state: State, vcpu: VcpuId, consumer: Option<XenConsumer>) {
         if let Some(channel) = self.ports.get_mut(port) {
             // The queue it was in last is kept: it may still be that queue's tail.
             *channel = Channel {
@@ -183,11 +171,7 @@ impl<'g> EventTable<'g> {
         };
         let usable = channel.is_usable();
         let owned = channel.consumer.is_some();
-        *channel = Channel {
-            last_vcpu: channel.last_vcpu,
-            last_priority: channel.last_priority,
-            ..Channel::FREE
-        };
+        *channel = Channel { last_vcpu: channel.last_vcpu, last_priority: channel.last_priority, ..Channel::FREE };
         if usable {
             match &self.abi {
                 Abi::TwoLevel => self.two_level.clear_pending(port),

@@ -11,28 +11,32 @@ use hypercalls::{Port, VcpuId};
 #[doc(alias = "EVTCHN_2L_NR_CHANNELS")]
 pub const TWO_LEVEL_PORTS: u32 = 4096;
 
-/// The bitmaps of a domain's `shared_info`, 64 words each.
+/// Words of each bitmap. Fewer under loom, whose models cannot have so many.
+pub const TWO_LEVEL_WORDS: usize = if cfg!(loom) { 2 } else { 64 };
+
+/// The bitmaps of a domain's `shared_info`.
 #[derive(Clone, Copy, Debug)]
 pub struct TwoLevelWords<'g> {
     /// `evtchn_pending`.
-    pub pending: &'g [AtomicU64],
+    pub pending: &'g [AtomicU64; TWO_LEVEL_WORDS],
     /// `evtchn_mask`.
-    pub mask: &'g [AtomicU64],
+    pub mask: &'g [AtomicU64; TWO_LEVEL_WORDS],
 }
 
 impl<'g> TwoLevelWords<'g> {
     /// The word of `array` that holds `port`'s bit, its number, and the bit.
-    #[inline]
-    fn bit(array: &'g [AtomicU64], port: Port) -> Option<(&'g AtomicU64, u32, u64)> {
+    #[inline(always)]
+    fn bit(array: &'g [AtomicU64; TWO_LEVEL_WORDS], port: Port) -> Option<(&'g AtomicU64, u32, u64)> {
         let number = port.raw() >> 6;
         let word = array.get(number as usize)?;
         Some((word, number, 1_u64.wrapping_shl(port.raw() & 63)))
     }
 
     /// Raises `port` for `vcpu`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn set_pending(&self, vcpus: &[VcpuSlot<'g>], vcpu: VcpuId, port: Port) -> Delivery {
-        let Some((word, number, bit)) = Self::bit(self.pending, port) else {
+        let (Some((word, number, bit)), Some((mask, ..))) = (Self::bit(self.pending, port), Self::bit(self.mask, port))
+        else {
             return Delivery::Quiet;
         };
         if word.fetch_or(bit, Ordering::SeqCst) & bit != 0 {
@@ -40,9 +44,6 @@ impl<'g> TwoLevelWords<'g> {
         }
         // The guest unmasks by clearing the mask and then looking at pending; we do it the other way round.
         sync::store_load();
-        let Some((mask, ..)) = Self::bit(self.mask, port) else {
-            return Delivery::Quiet;
-        };
         if mask.load(Ordering::SeqCst) & bit == 0 && select(vcpus, vcpu, number) {
             Delivery::Wake(Wake { vcpu, port })
         } else {
@@ -70,8 +71,7 @@ impl<'g> TwoLevelWords<'g> {
     /// Whether `port`'s pending bit is set.
     #[inline]
     pub(crate) fn is_pending(&self, port: Port) -> bool {
-        Self::bit(self.pending, port)
-            .is_some_and(|(word, _, bit)| word.load(Ordering::SeqCst) & bit != 0)
+        Self::bit(self.pending, port).is_some_and(|(word, _, bit)| word.load(Ordering::SeqCst) & bit != 0)
     }
 
     /// Forgets a pending event.
@@ -84,10 +84,7 @@ impl<'g> TwoLevelWords<'g> {
 
 /// Marks pending word `number` for `vcpu`. True if the vCPU must be kicked. Without a `vcpu_info` nothing is marked: the vCPU finds
 /// its events when it registers one, because everything is then marked (see `EventTable::mark_all_pending`).
-#[inline]
+#[inline(always)]
 fn select(vcpus: &[VcpuSlot<'_>], vcpu: VcpuId, number: u32) -> bool {
-    vcpus
-        .get(vcpu.raw() as usize)
-        .and_then(|slot| slot.words)
-        .is_some_and(|words| words.mark_selected(number))
+    vcpus.get(vcpu.raw() as usize).and_then(|slot| slot.words).is_some_and(|words| words.mark_selected(number))
 }

@@ -23,8 +23,7 @@ impl VcpuWords<'_> {
     #[inline]
     #[must_use]
     pub fn needs_upcall(&self) -> bool {
-        self.upcall_pending.load(Ordering::SeqCst) != 0
-            && self.upcall_mask.load(Ordering::SeqCst) == 0
+        self.upcall_pending.load(Ordering::SeqCst) != 0 && self.upcall_mask.load(Ordering::SeqCst) == 0
     }
 
     /// Says that events wait. True if the guest had seen all before, so that the vCPU must be kicked.
@@ -118,11 +117,7 @@ mod tests {
     #[test]
     fn upcall_needs_pending_and_unmasked() {
         let (pending, mask, sel) = (AtomicU8::new(0), AtomicU8::new(1), AtomicU64::new(0));
-        let words = VcpuWords {
-            upcall_pending: &pending,
-            upcall_mask: &mask,
-            pending_sel: &sel,
-        };
+        let words = VcpuWords { upcall_pending: &pending, upcall_mask: &mask, pending_sel: &sel };
         assert!(!words.needs_upcall());
         assert!(words.mark_pending());
         assert!(!words.mark_pending(), "already known");
@@ -134,11 +129,7 @@ mod tests {
     #[test]
     fn a_selected_word_wakes_once() {
         let (pending, mask, sel) = (AtomicU8::new(0), AtomicU8::new(0), AtomicU64::new(0));
-        let words = VcpuWords {
-            upcall_pending: &pending,
-            upcall_mask: &mask,
-            pending_sel: &sel,
-        };
+        let words = VcpuWords { upcall_pending: &pending, upcall_mask: &mask, pending_sel: &sel };
         assert!(words.mark_selected(63));
         assert!(!words.mark_selected(63));
         assert!(!words.mark_selected(0), "an upcall is pending already");

@@ -23,11 +23,7 @@ pub(crate) struct VcpuSlot<'g> {
 impl VcpuSlot<'_> {
     /// A vCPU without a `vcpu_info` or any channel.
     pub(crate) const fn new() -> Self {
-        Self {
-            words: None,
-            queues: VcpuQueues::new(),
-            virqs: [None; Virq::COUNT as usize],
-        }
+        Self { words: None, queues: VcpuQueues::new(), virqs: [None; Virq::COUNT as usize] }
     }
 }
 
@@ -37,9 +33,7 @@ impl<'g> EventTable<'g> {
     /// # Errors
     /// [`EventError::NoMemory`].
     pub fn add_vcpus(&mut self, count: u32) -> Result<(), EventError> {
-        self.vcpus
-            .try_reserve_exact(count as usize)
-            .map_err(|_| EventError::NoMemory)?;
+        self.vcpus.try_reserve_exact(count as usize).map_err(|_| EventError::NoMemory)?;
         self.vcpus.extend((0..count).map(|_| VcpuSlot::new()));
         Ok(())
     }
@@ -48,11 +42,7 @@ impl<'g> EventTable<'g> {
     ///
     /// # Errors
     /// [`EventError::NoVcpu`].
-    pub fn set_vcpu_words(
-        &mut self,
-        vcpu: VcpuId,
-        words: Option<VcpuWords<'g>>,
-    ) -> Result<(), EventError> {
+    pub fn set_vcpu_words(&mut self, vcpu: VcpuId, words: Option<VcpuWords<'g>>) -> Result<(), EventError> {
         self.vcpu_mut(vcpu)?.words = words;
         Ok(())
     }
@@ -62,26 +52,18 @@ impl<'g> EventTable<'g> {
     pub fn mark_all_pending(&mut self, vcpu: VcpuId) -> Option<Wake> {
         let words = self.vcpus.get(vcpu.raw() as usize)?.words?;
         words.pending_sel.store(u64::MAX, Ordering::SeqCst);
-        words.mark_pending().then_some(Wake {
-            vcpu,
-            port: Port::new(0),
-        })
+        words.mark_pending().then_some(Wake { vcpu, port: Port::new(0) })
     }
 
     /// Whether an upcall is due for `vcpu` (see [`VcpuWords::needs_upcall`]).
     #[inline]
     #[must_use]
     pub fn pending_upcall(&self, vcpu: VcpuId) -> bool {
-        self.vcpus
-            .get(vcpu.raw() as usize)
-            .and_then(|slot| slot.words)
-            .is_some_and(|words| words.needs_upcall())
+        self.vcpus.get(vcpu.raw() as usize).and_then(|slot| slot.words).is_some_and(|words| words.needs_upcall())
     }
 
     pub(crate) fn vcpu_mut(&mut self, vcpu: VcpuId) -> Result<&mut VcpuSlot<'g>, EventError> {
-        self.vcpus
-            .get_mut(vcpu.raw() as usize)
-            .ok_or(EventError::NoVcpu)
+        self.vcpus.get_mut(vcpu.raw() as usize).ok_or(EventError::NoVcpu)
     }
 
     pub(crate) fn check_vcpu(&self, vcpu: VcpuId) -> Result<(), EventError> {
