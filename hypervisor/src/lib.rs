@@ -7,3 +7,4 @@ extern crate alloc;
 pub(crate) mod boot;
 pub(crate) mod mm;
 pub(crate) mod x86;
+pub(crate) mod time;

@@ -95,23 +95,15 @@ pub(crate) fn parse_root_pointer(bytes: &[u8]) -> Option<RootTable> {
     let revision = byte_at(bytes, 15)?;
     let xsdt = u64_at(bytes, 24).unwrap_or(0);
     if revision >= 2 && xsdt != 0 && bytes.get(..RSDP_V2).is_some_and(|all| checksum(all) == 0) {
-        return Some(RootTable {
-            address: xsdt,
-            is_xsdt: true,
-        });
+        return Some(RootTable { address: xsdt, is_xsdt: true });
     }
-    Some(RootTable {
-        address: u64::from(u32_at(bytes, 16)?),
-        is_xsdt: false,
-    })
+    Some(RootTable { address: u64::from(u32_at(bytes, 16)?), is_xsdt: false })
 }
 
 /// Reads the root pointer at a known physical address (EFI).
 pub(crate) fn root_pointer_at(memory: &impl PhysicalMemory, address: u64) -> Option<RootTable> {
     let mut bytes = [0; RSDP_V2];
-    memory
-        .read(address, &mut bytes)
-        .then(|| parse_root_pointer(&bytes))?
+    memory.read(address, &mut bytes).then(|| parse_root_pointer(&bytes))?
 }
 
 /// Searches the places where a PC BIOS leaves the root pointer; its address and meaning.
@@ -121,15 +113,10 @@ pub(crate) fn find_root_pointer(memory: &impl PhysicalMemory) -> Option<(u64, Ro
         true => u64::from(u16::from_le_bytes(segment)) << 4,
         false => 0,
     };
-    let ebda_area = if (0x400..0xa_0000).contains(&ebda) {
-        ebda..ebda + EBDA_SEARCH
-    } else {
-        0..0
-    };
-    [ebda_area, BIOS_AREA].into_iter().find_map(|area| {
-        area.step_by(16)
-            .find_map(|address| Some((address, root_pointer_at(memory, address)?)))
-    })
+    let ebda_area = if (0x400..0xa_0000).contains(&ebda) { ebda..ebda + EBDA_SEARCH } else { 0..0 };
+    [ebda_area, BIOS_AREA]
+        .into_iter()
+        .find_map(|area| area.step_by(16).find_map(|address| Some((address, root_pointer_at(memory, address)?))))
 }
 
 impl AcpiInfo {
@@ -146,11 +133,7 @@ impl AcpiInfo {
         let mut info = Self::default();
         let entries = bytes.get(HEADER..).unwrap_or_default();
         for entry in entries.chunks_exact(if root.is_xsdt { 8 } else { 4 }) {
-            let address = if root.is_xsdt {
-                u64_at(entry, 0)
-            } else {
-                u32_at(entry, 0).map(u64::from)
-            };
+            let address = if root.is_xsdt { u64_at(entry, 0) } else { u32_at(entry, 0).map(u64::from) };
             if let Some(address) = address.filter(|&address| address != 0) {
                 info.add_table(memory, address);
             }
@@ -163,23 +146,15 @@ impl AcpiInfo {
             log::warn!("ACPI: table at {address:#x} is unreadable, ignored");
             return;
         };
-        let (Some(signature), Some(length)) =
-            (bytes.first_chunk::<4>().copied(), u32_at(&bytes, 4))
-        else {
+        let (Some(signature), Some(length)) = (bytes.first_chunk::<4>().copied(), u32_at(&bytes, 4)) else {
             return;
         };
-        self.tables.push(TablePlace {
-            signature,
-            address,
-            length,
-        });
+        self.tables.push(TablePlace { signature, address, length });
         match &signature {
             b"APIC" => self.madt = acpi_madt::parse(&bytes),
             b"FACP" => self.fadt = acpi_fadt::parse(&bytes),
             // Address of the register block: bytes 4-11 of the generic address at 40; space 0 is memory.
-            b"HPET" if byte_at(&bytes, 40) == Some(0) => {
-                self.hpet = u64_at(&bytes, 44).filter(|&base| base != 0)
-            }
+            b"HPET" if byte_at(&bytes, 40) == Some(0) => self.hpet = u64_at(&bytes, 44).filter(|&base| base != 0),
             b"MCFG" => self.mcfg = parse_mcfg(&bytes),
             _ => {}
         }
@@ -192,9 +167,7 @@ fn read_table(memory: &impl PhysicalMemory, address: u64) -> Option<Vec<u8>> {
     if !memory.read(address, &mut header) {
         return None;
     }
-    let length = usize::try_from(u32_at(&header, 4)?)
-        .ok()
-        .filter(|length| (HEADER..=MAX_TABLE).contains(length))?;
+    let length = usize::try_from(u32_at(&header, 4)?).ok().filter(|length| (HEADER..=MAX_TABLE).contains(length))?;
     let mut bytes = vec![0; length];
     if !memory.read(address, &mut bytes) {
         return None;
@@ -232,29 +205,17 @@ pub(crate) fn byte_at(bytes: &[u8], offset: usize) -> Option<u8> {
 
 /// 16 bits at an offset.
 pub(crate) fn u16_at(bytes: &[u8], offset: usize) -> Option<u16> {
-    bytes
-        .get(offset..)?
-        .first_chunk()
-        .copied()
-        .map(u16::from_le_bytes)
+    bytes.get(offset..)?.first_chunk().copied().map(u16::from_le_bytes)
 }
 
 /// 32 bits at an offset.
 pub(crate) fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
-    bytes
-        .get(offset..)?
-        .first_chunk()
-        .copied()
-        .map(u32::from_le_bytes)
+    bytes.get(offset..)?.first_chunk().copied().map(u32::from_le_bytes)
 }
 
 /// 64 bits at an offset.
 pub(crate) fn u64_at(bytes: &[u8], offset: usize) -> Option<u64> {
-    bytes
-        .get(offset..)?
-        .first_chunk()
-        .copied()
-        .map(u64::from_le_bytes)
+    bytes.get(offset..)?.first_chunk().copied().map(u64::from_le_bytes)
 }
 
 #[cfg(test)]
@@ -297,10 +258,8 @@ mod tests {
         rsdp[16..20].copy_from_slice(&0x8000_u32.to_le_bytes());
         rsdp[8] = checksum(&rsdp).wrapping_neg();
         memory.put(0xf_5a40, &rsdp);
-        let entries: Vec<u8> = [0x9000_u32, 0x9800, 0, 0x7fff_0000]
-            .iter()
-            .flat_map(|entry| entry.to_le_bytes())
-            .collect();
+        let entries: Vec<u8> =
+            [0x9000_u32, 0x9800, 0, 0x7fff_0000].iter().flat_map(|entry| entry.to_le_bytes()).collect();
         memory.put_table(0x8000, b"RSDT", &entries);
         let mut mcfg = vec![0; 8];
         mcfg.extend_from_slice(&0xb000_0000_u64.to_le_bytes());
@@ -316,27 +275,10 @@ mod tests {
     fn tables_are_found_from_the_bios_area() {
         let memory = machine();
         let (address, root) = find_root_pointer(&memory).unwrap();
-        assert_eq!(
-            (address, root),
-            (
-                0xf_5a40,
-                RootTable {
-                    address: 0x8000,
-                    is_xsdt: false
-                }
-            )
-        );
+        assert_eq!((address, root), (0xf_5a40, RootTable { address: 0x8000, is_xsdt: false }));
         let info = AcpiInfo::read(&memory, root).unwrap();
         assert_eq!(info.hpet, Some(0xfed0_0000));
-        assert_eq!(
-            info.mcfg,
-            [McfgEntry {
-                base: 0xb000_0000,
-                segment: 0,
-                first_bus: 0,
-                last_bus: 0xff
-            }]
-        );
+        assert_eq!(info.mcfg, [McfgEntry { base: 0xb000_0000, segment: 0, first_bus: 0, last_bus: 0xff }]);
         assert_eq!(info.tables.len(), 2);
         assert_eq!(info.madt, None);
     }
@@ -356,14 +298,8 @@ mod tests {
         let mut memory = machine();
         memory.put(0xf_5a48, &[0xff]);
         assert_eq!(find_root_pointer(&memory), None);
-        let nowhere = RootTable {
-            address: 0x9000,
-            is_xsdt: true,
-        };
-        assert_eq!(
-            AcpiInfo::read(&memory, nowhere),
-            Err(AcpiError::BadRootTable)
-        );
+        let nowhere = RootTable { address: 0x9000, is_xsdt: true };
+        assert_eq!(AcpiInfo::read(&memory, nowhere), Err(AcpiError::BadRootTable));
         assert_eq!(parse_root_pointer(b"RSD PTR "), None);
     }
 }

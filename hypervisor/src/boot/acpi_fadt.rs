@@ -59,30 +59,18 @@ pub(crate) struct Fadt {
 impl Fadt {
     /// The PM1 control registers, if the machine has them (not "hardware-reduced").
     pub(crate) fn pm1_control(&self) -> Option<Pm1Control> {
-        (self.pm1a_control != 0).then(|| Pm1Control {
-            a: self.pm1a_control,
-            b: Some(self.pm1b_control).filter(|&port| port != 0),
-        })
+        (self.pm1a_control != 0)
+            .then(|| Pm1Control { a: self.pm1a_control, b: Some(self.pm1b_control).filter(|&port| port != 0) })
     }
 
     /// The reset register in the form `power::reset` takes; `map` maps one byte of device memory.
     pub(crate) fn reset_register(&self, map: impl FnOnce(u64) -> Mmio) -> Option<ResetRegister> {
         self.reset.map(|(place, value)| match place {
-            RegisterPlace::Memory(address) => ResetRegister::Memory {
-                register: map(address),
-                value,
-            },
+            RegisterPlace::Memory(address) => ResetRegister::Memory { register: map(address), value },
             RegisterPlace::Port(port) => ResetRegister::Port { port, value },
-            RegisterPlace::PciConfig {
-                device,
-                function,
-                offset,
-            } => ResetRegister::PciConfig {
-                device,
-                function,
-                offset,
-                value,
-            },
+            RegisterPlace::PciConfig { device, function, offset } => {
+                ResetRegister::PciConfig { device, function, offset, value }
+            }
         })
     }
 }
@@ -107,14 +95,9 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<Fadt> {
         pm1b_event: port(60, 160),
         pm1a_control: port(64, 172),
         pm1b_control: port(68, 184),
-        pm_timer: (timer_port != 0).then_some(PmTimer {
-            port: timer_port,
-            is_32_bit: flags & TIMER_32_BIT != 0,
-        }),
+        pm_timer: (timer_port != 0).then_some(PmTimer { port: timer_port, is_32_bit: flags & TIMER_32_BIT != 0 }),
         century_register: byte_at(bytes, 108).filter(|&register| register != 0),
-        reset: (flags & RESET_SUPPORTED != 0)
-            .then(|| Some((generic_at(bytes, 116)?, byte_at(bytes, 128)?)))
-            .flatten(),
+        reset: (flags & RESET_SUPPORTED != 0).then(|| Some((generic_at(bytes, 116)?, byte_at(bytes, 128)?))).flatten(),
         no_vga: boot_arch & 1 << 2 != 0,
         no_msi: boot_arch & 1 << 3 != 0,
         dsdt: dsdt.or_else(|| u32_at(bytes, 40).map(u64::from))?,
@@ -126,9 +109,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<Fadt> {
 fn port_at(bytes: &[u8], old: usize, new: usize) -> u16 {
     match generic_at(bytes, new) {
         Some(RegisterPlace::Port(port)) => port,
-        _ => u32_at(bytes, old)
-            .and_then(|port| u16::try_from(port).ok())
-            .unwrap_or(0),
+        _ => u32_at(bytes, old).and_then(|port| u16::try_from(port).ok()).unwrap_or(0),
     }
 }
 
@@ -173,13 +154,7 @@ mod tests {
         bytes[176..184].copy_from_slice(&0x704_u64.to_le_bytes());
         let fadt = parse(&bytes).unwrap();
         assert_eq!(fadt.sci, 9);
-        assert_eq!(
-            fadt.pm_timer,
-            Some(PmTimer {
-                port: 0x608,
-                is_32_bit: true
-            })
-        );
+        assert_eq!(fadt.pm_timer, Some(PmTimer { port: 0x608, is_32_bit: true }));
         assert_eq!(fadt.pm1_control(), Some(Pm1Control { a: 0x704, b: None }));
         assert_eq!(fadt.reset, Some((RegisterPlace::Port(0xcf9), 0x0f)));
         assert_eq!(fadt.century_register, Some(0x32));
@@ -197,11 +172,7 @@ mod tests {
         let mut bytes = table(244);
         bytes[116] = 2;
         bytes[120..128].copy_from_slice(&0x0000_001f_0003_0044_u64.to_le_bytes());
-        let place = RegisterPlace::PciConfig {
-            device: 0x1f,
-            function: 3,
-            offset: 0x44,
-        };
+        let place = RegisterPlace::PciConfig { device: 0x1f, function: 3, offset: 0x44 };
         assert_eq!(parse(&bytes).unwrap().reset, Some((place, 0)));
     }
 }

@@ -39,22 +39,13 @@ pub(crate) struct LineMode {
 
 impl LineMode {
     /// What the ISA bus uses unless a table says otherwise.
-    pub(crate) const ISA: Self = Self {
-        level: false,
-        active_low: false,
-    };
+    pub(crate) const ISA: Self = Self { level: false, active_low: false };
     /// What PCI INTx lines are.
-    pub(crate) const PCI: Self = Self {
-        level: true,
-        active_low: true,
-    };
+    pub(crate) const PCI: Self = Self { level: true, active_low: true };
 
     /// Decodes MPS INTI flags (ACPI 6.5 table 5.24); "conforms to the bus" means the ISA bus.
     const fn from_flags(flags: u16) -> Self {
-        Self {
-            active_low: flags & 3 == 3,
-            level: flags >> 2 & 3 == 3,
-        }
+        Self { active_low: flags & 3 == 3, level: flags >> 2 & 3 == 3 }
     }
 }
 
@@ -103,22 +94,13 @@ impl Madt {
     /// Where an ISA interrupt arrives, and how.
     pub(crate) fn isa(&self, irq: u8) -> (u32, LineMode) {
         let found = self.overrides.iter().find(|entry| entry.irq == irq);
-        found.map_or((u32::from(irq), LineMode::ISA), |entry| {
-            (entry.gsi, entry.mode)
-        })
+        found.map_or((u32::from(irq), LineMode::ISA), |entry| (entry.gsi, entry.mode))
     }
 
     /// Trigger and polarity of a GSI as far as the table knows: overrides, ISA below 16, PCI above.
     pub(crate) fn mode_of(&self, gsi: u32) -> LineMode {
         let found = self.overrides.iter().find(|entry| entry.gsi == gsi);
-        found.map_or(
-            if gsi < 16 {
-                LineMode::ISA
-            } else {
-                LineMode::PCI
-            },
-            |entry| entry.mode,
-        )
+        found.map_or(if gsi < 16 { LineMode::ISA } else { LineMode::PCI }, |entry| entry.mode)
     }
 }
 
@@ -131,10 +113,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<Madt> {
     };
     let mut rest = bytes.get(HEADER + 8..)?;
     while let &[kind, length, ..] = rest {
-        let Some((entry, tail)) = rest
-            .split_at_checked(usize::from(length))
-            .filter(|_| length >= 2)
-        else {
+        let Some((entry, tail)) = rest.split_at_checked(usize::from(length)).filter(|_| length >= 2) else {
             log::warn!("ACPI: MADT entry of type {kind} runs over the table's end");
             break;
         };
@@ -163,9 +142,7 @@ fn add_entry(madt: &mut Madt, kind: u8, entry: &[u8]) -> Option<()> {
             gsi: u32_at(entry, 4)?,
             mode: LineMode::from_flags(u16_at(entry, 8)?),
         }),
-        3 => madt
-            .nmi_gsis
-            .push((u32_at(entry, 4)?, LineMode::from_flags(u16_at(entry, 2)?))),
+        3 => madt.nmi_gsis.push((u32_at(entry, 4)?, LineMode::from_flags(u16_at(entry, 2)?))),
         4 => madt.local_nmis.push(LocalNmi {
             acpi_id: Some(u32::from(byte_at(entry, 2)?)).filter(|&id| id != 0xff),
             mode: LineMode::from_flags(u16_at(entry, 3)?),
@@ -196,9 +173,7 @@ mod tests {
         let mut bytes = vec![0; HEADER];
         bytes.extend_from_slice(&0xfee0_0000_u32.to_le_bytes());
         bytes.extend_from_slice(&1_u32.to_le_bytes());
-        entries
-            .iter()
-            .for_each(|entry| bytes.extend_from_slice(entry));
+        entries.iter().for_each(|entry| bytes.extend_from_slice(entry));
         bytes
     }
 
@@ -214,43 +189,13 @@ mod tests {
         ]))
         .unwrap();
         assert!(madt.has_8259);
-        assert_eq!(
-            madt.local_apics[1],
-            LocalApic {
-                apic_id: 1,
-                acpi_id: 1,
-                enabled: false
-            }
-        );
-        assert_eq!(
-            madt.io_apics,
-            [IoApicEntry {
-                id: 0,
-                address: 0xfec0_0000,
-                gsi_base: 0
-            }]
-        );
+        assert_eq!(madt.local_apics[1], LocalApic { apic_id: 1, acpi_id: 1, enabled: false });
+        assert_eq!(madt.io_apics, [IoApicEntry { id: 0, address: 0xfec0_0000, gsi_base: 0 }]);
         assert_eq!(madt.isa(0), (2, LineMode::ISA));
-        assert_eq!(
-            madt.isa(9),
-            (
-                9,
-                LineMode {
-                    level: true,
-                    active_low: false
-                }
-            )
-        );
+        assert_eq!(madt.isa(9), (9, LineMode { level: true, active_low: false }));
         assert_eq!(madt.isa(4), (4, LineMode::ISA));
         assert_eq!(madt.mode_of(20), LineMode::PCI);
-        assert_eq!(
-            madt.local_nmis,
-            [LocalNmi {
-                acpi_id: None,
-                lint: 1,
-                mode: LineMode::ISA
-            }]
-        );
+        assert_eq!(madt.local_nmis, [LocalNmi { acpi_id: None, lint: 1, mode: LineMode::ISA }]);
     }
 
     #[test]
@@ -261,14 +206,7 @@ mod tests {
         ]))
         .unwrap();
         assert_eq!(madt.lapic_address, 0x1_0000_0000);
-        assert_eq!(
-            madt.local_apics,
-            [LocalApic {
-                apic_id: 300,
-                acpi_id: 7,
-                enabled: true
-            }]
-        );
+        assert_eq!(madt.local_apics, [LocalApic { apic_id: 300, acpi_id: 7, enabled: true }]);
     }
 
     #[test]

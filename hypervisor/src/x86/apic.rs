@@ -93,11 +93,7 @@ pub(crate) fn is_x2apic_on() -> bool {
 pub(crate) fn choose_mode(window: Mmio, want_x2apic: bool) {
     assert!(window.len() >= WINDOW, "local APIC window too small");
     let x2apic = is_x2apic_on() || (want_x2apic && has_x2apic());
-    let base = if x2apic {
-        null_mut()
-    } else {
-        window.base().as_ptr()
-    };
+    let base = if x2apic { null_mut() } else { window.base().as_ptr() };
     REGISTERS.store(base, Ordering::Release);
 }
 
@@ -188,10 +184,7 @@ pub(crate) fn send_fixed(apic_id: u32, vector: u8) {
 
 /// Sends an ordinary interrupt to every other CPU with an enabled APIC.
 pub(crate) fn send_all_but_self(vector: u8) {
-    command(
-        0,
-        COMMAND_FIXED | COMMAND_ASSERT | TO_ALL_BUT_SELF | u32::from(vector),
-    );
+    command(0, COMMAND_FIXED | COMMAND_ASSERT | TO_ALL_BUT_SELF | u32::from(vector));
 }
 
 /// Sends an NMI to one CPU.
@@ -284,12 +277,7 @@ fn command(apic_id: u32, low: u32) {
         // SAFETY: fences order memory, nothing else.
         unsafe { core::arch::asm!("mfence", "lfence", options(nostack, preserves_flags)) };
         // SAFETY: x2APIC mode is on; the ICR only sends an interrupt.
-        unsafe {
-            wrmsr(
-                msr::X2APIC_BASE + (COMMAND_LOW >> 4),
-                u64::from(apic_id) << 32 | u64::from(low),
-            )
-        };
+        unsafe { wrmsr(msr::X2APIC_BASE + (COMMAND_LOW >> 4), u64::from(apic_id) << 32 | u64::from(low)) };
     } else {
         wait_for_delivery();
         write(COMMAND_HIGH, apic_id << 24);
@@ -325,11 +313,7 @@ fn read(register: u32) -> u32 {
 fn write(register: u32, value: u32) {
     match window() {
         // SAFETY: as `read`; APIC registers only steer interrupts.
-        Some(base) => unsafe {
-            base.add(register as usize)
-                .cast::<u32>()
-                .write_volatile(value)
-        },
+        Some(base) => unsafe { base.add(register as usize).cast::<u32>().write_volatile(value) },
         // SAFETY: x2APIC mode is on; APIC registers only steer interrupts.
         None => unsafe { wrmsr(msr::X2APIC_BASE + (register >> 4), u64::from(value)) },
     }

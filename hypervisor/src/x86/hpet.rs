@@ -32,11 +32,7 @@ impl Hpet {
     pub(crate) fn new(registers: Mmio) -> Option<Self> {
         let capabilities = registers.read32(CAPABILITIES);
         let period_fs = registers.read32(CAPABILITIES + 4);
-        if capabilities == 0
-            || capabilities == u32::MAX
-            || period_fs == 0
-            || period_fs > MAX_PERIOD_FS
-        {
+        if capabilities == 0 || capabilities == u32::MAX || period_fs == 0 || period_fs > MAX_PERIOD_FS {
             return None;
         }
         let timers = (capabilities >> 8 & 0x1f) as usize + 1;
@@ -47,10 +43,7 @@ impl Hpet {
         }
         let old = registers.read32(CONFIGURATION);
         registers.write32(CONFIGURATION, (old & !LEGACY_ROUTE) | ENABLE);
-        Some(Self {
-            registers,
-            period_fs,
-        })
+        Some(Self { registers, period_fs })
     }
 
     /// The counter's low half, which every HPET can be read in one access.

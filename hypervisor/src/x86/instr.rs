@@ -62,9 +62,7 @@ pub(crate) fn rdmsr(index: u32) -> u64 {
 pub(crate) unsafe fn wrmsr(index: u32, value: u64) {
     let (low, high) = split(value);
     // SAFETY: promised by the caller.
-    unsafe {
-        asm!("wrmsr", in("ecx") index, in("eax") low, in("edx") high, options(nostack, preserves_flags))
-    };
+    unsafe { asm!("wrmsr", in("ecx") index, in("eax") low, in("edx") high, options(nostack, preserves_flags)) };
 }
 
 /// Executes CPUID for a leaf and subleaf.
@@ -85,9 +83,7 @@ pub(crate) fn rdtsc() -> u64 {
 pub(crate) fn rdtsc_ordered() -> u64 {
     let (low, high): (u32, u32);
     // SAFETY: a fence and a counter read; no `nomem`, so that the compiler keeps it in order with memory accesses.
-    unsafe {
-        asm!("lfence", "rdtsc", out("eax") low, out("edx") high, options(nostack, preserves_flags))
-    };
+    unsafe { asm!("lfence", "rdtsc", out("eax") low, out("edx") high, options(nostack, preserves_flags)) };
     u64::from(high) << 32 | u64::from(low)
 }
 
@@ -241,9 +237,7 @@ pub(crate) fn xgetbv(index: u32) -> u64 {
 pub(crate) unsafe fn xsetbv(index: u32, value: u64) {
     let (low, high) = split(value);
     // SAFETY: promised by the caller.
-    unsafe {
-        asm!("xsetbv", in("ecx") index, in("eax") low, in("edx") high, options(nostack, preserves_flags))
-    };
+    unsafe { asm!("xsetbv", in("ecx") index, in("eax") low, in("edx") high, options(nostack, preserves_flags)) };
 }
 
 macro_rules! segment_base {
@@ -370,10 +364,7 @@ debug_register!(read_dr7, write_dr7, "dr7");
 
 /// The value as (low, high) halves, as MSR-style instructions want it.
 fn split(value: u64) -> (u32, u32) {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the two halves are what is wanted"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves are what is wanted")]
     (value as u32, (value >> 32) as u32)
 }
 

@@ -72,11 +72,7 @@ pub(crate) struct IoApic {
 impl IoApic {
     /// Takes an IO-APIC over and masks all its pins.
     pub(crate) fn new(registers: Mmio, gsi_base: u32) -> Self {
-        let mut io_apic = Self {
-            registers,
-            gsi_base,
-            pins: 0,
-        };
+        let mut io_apic = Self { registers, gsi_base, pins: 0 };
         io_apic.pins = (io_apic.read(VERSION_REGISTER) >> 16 & 0xff) as u16 + 1;
         for pin in 0..io_apic.pins {
             io_apic.write_low(pin, MASKED);
@@ -170,19 +166,10 @@ mod tests {
 
     #[test]
     fn entries_survive_the_trip() {
-        let entry = Redirection {
-            vector: 0x51,
-            level: true,
-            active_low: true,
-            masked: false,
-            apic_id: 3,
-        };
+        let entry = Redirection { vector: 0x51, level: true, active_low: true, masked: false, apic_id: 3 };
         assert_eq!(entry.encode(), (0x0000_a051, 0x0300_0000));
         assert_eq!(Redirection::decode(0x0000_e051, 0x0300_0000), entry);
-        let masked = Redirection {
-            masked: true,
-            ..entry
-        };
+        let masked = Redirection { masked: true, ..entry };
         assert_eq!(masked.encode().0, 0x0001_a051);
     }
 }

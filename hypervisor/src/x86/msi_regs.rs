@@ -27,10 +27,7 @@ pub(crate) struct Message {
 impl Message {
     /// A fixed, edge-triggered interrupt to one CPU, physical destination (SDM 10.11).
     pub(crate) const fn new(apic_id: u8, vector: u8) -> Self {
-        Self {
-            address: 0xfee0_0000 | (apic_id as u64) << 12,
-            data: vector as u32,
-        }
+        Self { address: 0xfee0_0000 | (apic_id as u64) << 12, data: vector as u32 }
     }
 }
 
@@ -59,18 +56,10 @@ impl MsiCapability {
     /// Writes the message of a single vector and disables all others. The enable bit is the guest's and stays.
     pub(crate) fn write_message(&self, config: &mut impl Config, message: Message) {
         let control = config.read(self.offset + CONTROL, Width::Word);
-        config.write(
-            self.offset + CONTROL,
-            Width::Word,
-            control & !MSI_MULTIPLE_ENABLED,
-        );
+        config.write(self.offset + CONTROL, Width::Word, control & !MSI_MULTIPLE_ENABLED);
         config.write(self.offset + 4, Width::Dword, message.address as u32);
         if self.is_64_bit {
-            config.write(
-                self.offset + 8,
-                Width::Dword,
-                (message.address >> 32) as u32,
-            );
+            config.write(self.offset + 8, Width::Dword, (message.address >> 32) as u32);
         }
         config.write(self.data_register(), Width::Word, message.data & 0xffff);
     }
@@ -137,11 +126,7 @@ impl MsixCapability {
     pub(crate) fn open(&self, config: &mut impl Config) -> u32 {
         let old = config.read(self.offset + CONTROL, Width::Word);
         if old & MSIX_ENABLE == 0 {
-            config.write(
-                self.offset + CONTROL,
-                Width::Word,
-                old | MSIX_ENABLE | MSIX_MASK_ALL,
-            );
+            config.write(self.offset + CONTROL, Width::Word, old | MSIX_ENABLE | MSIX_MASK_ALL);
         }
         old
     }
@@ -161,13 +146,7 @@ mod tests {
 
     #[test]
     fn the_message_names_cpu_and_vector() {
-        assert_eq!(
-            Message::new(5, 0x41),
-            Message {
-                address: 0xfee0_5000,
-                data: 0x41
-            }
-        );
+        assert_eq!(Message::new(5, 0x41), Message { address: 0xfee0_5000, data: 0x41 });
     }
 
     #[test]
@@ -201,10 +180,7 @@ mod tests {
         config.write(0x74, Width::Dword, 0x2004);
         config.write(0x78, Width::Dword, 0x3004);
         let msix = MsixCapability::read(&mut config, 0x70);
-        assert_eq!(
-            (msix.entries, msix.table_bar, msix.table_offset),
-            (65, 4, 0x2000)
-        );
+        assert_eq!((msix.entries, msix.table_bar, msix.table_offset), (65, 4, 0x2000));
         let old = msix.open(&mut config);
         assert_eq!(config.read(0x72, Width::Word), 0xc040);
         msix.restore(&mut config, old);

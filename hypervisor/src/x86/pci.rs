@@ -99,9 +99,7 @@ pub(crate) struct PciConfig {
 impl PciConfig {
     /// Access by ports alone.
     pub(crate) const fn new() -> Self {
-        Self {
-            regions: Vec::new(),
-        }
+        Self { regions: Vec::new() }
     }
 
     /// Adds a memory-mapped region.
@@ -111,10 +109,7 @@ impl PciConfig {
 
     /// The registers of one function.
     pub(crate) fn function(&mut self, function: PciFunction) -> FunctionConfig<'_> {
-        FunctionConfig {
-            config: self,
-            function,
-        }
+        FunctionConfig { config: self, function }
     }
 
     /// Reads mechanism-1 ports as a guest asked: `address` is its latched 0xcf8 word, `byte` the offset of its access in 0xcfc-0xcff.
@@ -141,8 +136,7 @@ impl PciConfig {
 
     fn window(&self, function: PciFunction, offset: u16) -> Option<(Mmio, usize)> {
         let region = self.regions.iter().find(|region| {
-            region.segment == function.segment
-                && (region.first_bus..=region.last_bus).contains(&function.bus)
+            region.segment == function.segment && (region.first_bus..=region.last_bus).contains(&function.bus)
         })?;
         let bus = usize::from(function.bus - region.first_bus);
         let register = bus << 20 | usize::from(function.devfn) << 12 | usize::from(offset & 0xfff);
@@ -219,11 +213,7 @@ pub(crate) fn find_capability(config: &mut impl Config, id: u8) -> Option<u16> {
 
 /// Physical address of a memory BAR, or `None` for I/O, unset and impossible ones.
 pub(crate) fn memory_bar(config: &mut impl Config, index: u8) -> Option<u64> {
-    let bars = if config.read(HEADER_TYPE, Width::Byte) & 0x7f == 0 {
-        6
-    } else {
-        2
-    };
+    let bars = if config.read(HEADER_TYPE, Width::Byte) & 0x7f == 0 { 6 } else { 2 };
     if index >= bars {
         return None;
     }
@@ -268,9 +258,7 @@ pub(crate) mod tests {
 
     impl Config for FakeConfig {
         fn read(&mut self, offset: u16, width: Width) -> u32 {
-            (0..width.bytes()).rev().fold(0, |value, byte| {
-                value << 8 | u32::from(self.0[usize::from(offset + byte)])
-            })
+            (0..width.bytes()).rev().fold(0, |value, byte| value << 8 | u32::from(self.0[usize::from(offset + byte)]))
         }
 
         fn write(&mut self, offset: u16, width: Width, value: u32) {
@@ -282,8 +270,7 @@ pub(crate) mod tests {
 
     #[test]
     fn capabilities_are_found() {
-        let mut config =
-            FakeConfig::new(&[(0x50, 1), (0x60, CAPABILITY_MSI), (0x70, CAPABILITY_MSIX)]);
+        let mut config = FakeConfig::new(&[(0x50, 1), (0x60, CAPABILITY_MSI), (0x70, CAPABILITY_MSIX)]);
         assert_eq!(find_capability(&mut config, CAPABILITY_MSIX), Some(0x70));
         assert_eq!(find_capability(&mut config, 0x10), None);
     }

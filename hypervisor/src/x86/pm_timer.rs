@@ -24,10 +24,6 @@ impl PmTimer {
 
     /// The bits that count.
     pub(crate) const fn mask(&self) -> u32 {
-        if self.is_32_bit {
-            u32::MAX
-        } else {
-            0x00ff_ffff
-        }
+        if self.is_32_bit { u32::MAX } else { 0x00ff_ffff }
     }
 }

@@ -84,15 +84,8 @@ pub(crate) fn reset(register: Option<ResetRegister>) -> ! {
     match register {
         Some(ResetRegister::Port { port, value }) => outb(port, value),
         Some(ResetRegister::Memory { register, value }) => register.write8(0, value),
-        Some(ResetRegister::PciConfig {
-            device,
-            function,
-            offset,
-            value,
-        }) => {
-            let address = u32::from(device & 31) << 11
-                | u32::from(function & 7) << 8
-                | u32::from(offset & !3);
+        Some(ResetRegister::PciConfig { device, function, offset, value }) => {
+            let address = u32::from(device & 31) << 11 | u32::from(function & 7) << 8 | u32::from(offset & !3);
             outl(0xcf8, 0x8000_0000 | address);
             outb(0xcfc + u16::from(offset & 3), value);
         }

@@ -84,11 +84,7 @@ fn read_raw(century_register: Option<u8>) -> Option<RawClock> {
 /// Decodes the registers (BCD or binary, 12 or 24 hours). `None` when they are no date.
 pub(crate) fn unix_seconds(raw: &RawClock) -> Option<u64> {
     let number = |value: u8| {
-        if raw.status_b & BINARY != 0 {
-            Some(value)
-        } else {
-            from_bcd(value)
-        }
+        if raw.status_b & BINARY != 0 { Some(value) } else { from_bcd(value) }
     };
     let hour = if raw.status_b & HOURS_24 != 0 {
         number(raw.hours)?
@@ -104,12 +100,7 @@ pub(crate) fn unix_seconds(raw: &RawClock) -> Option<u64> {
         _ if year >= 70 => 1900 + year,
         _ => 2000 + year,
     };
-    if second > 59
-        || minute > 59
-        || hour > 23
-        || !(1..=12).contains(&month)
-        || !(1..=31).contains(&day)
-        || year < 1970
+    if second > 59 || minute > 59 || hour > 23 || !(1..=12).contains(&month) || !(1..=31).contains(&day) || year < 1970
     {
         return None;
     }
@@ -119,11 +110,7 @@ pub(crate) fn unix_seconds(raw: &RawClock) -> Option<u64> {
 
 /// Days from 1970-01-01 to a Gregorian date. Counting years from March puts the leap day at a year's end.
 fn days_since_1970(year: u64, month: u64, day: u64) -> u64 {
-    let (year, month) = if month > 2 {
-        (year, month - 3)
-    } else {
-        (year - 1, month + 9)
-    };
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let leap_days = year / 4 - year / 100 + year / 400;
     let day_of_year = (153 * month + 2) / 5 + day - 1;
     /// Days from 0000-03-01 to 1970-01-01.
@@ -140,16 +127,7 @@ mod tests {
     use super::*;
 
     fn clock(status_b: u8, hours: u8) -> RawClock {
-        RawClock {
-            seconds: 0x59,
-            minutes: 0x30,
-            hours,
-            day: 0x29,
-            month: 0x02,
-            year: 0x24,
-            century: 0x20,
-            status_b,
-        }
+        RawClock { seconds: 0x59, minutes: 0x30, hours, day: 0x29, month: 0x02, year: 0x24, century: 0x20, status_b }
     }
 
     #[test]
@@ -160,18 +138,9 @@ mod tests {
 
     #[test]
     fn bcd_12_hours() {
-        assert_eq!(
-            unix_seconds(&clock(0, 0x91)),
-            unix_seconds(&clock(HOURS_24, 0x23))
-        );
-        assert_eq!(
-            unix_seconds(&clock(0, 0x12)),
-            unix_seconds(&clock(HOURS_24, 0x00))
-        );
-        assert_eq!(
-            unix_seconds(&clock(0, 0x92)),
-            unix_seconds(&clock(HOURS_24, 0x12))
-        );
+        assert_eq!(unix_seconds(&clock(0, 0x91)), unix_seconds(&clock(HOURS_24, 0x23)));
+        assert_eq!(unix_seconds(&clock(0, 0x12)), unix_seconds(&clock(HOURS_24, 0x00)));
+        assert_eq!(unix_seconds(&clock(0, 0x92)), unix_seconds(&clock(HOURS_24, 0x12)));
     }
 
     #[test]

@@ -51,33 +51,18 @@ const MAX_POLLS: u32 = 20_000_000;
 pub(crate) fn calibrate(hpet: Option<&Hpet>, pm_timer: Option<PmTimer>) -> Option<Calibration> {
     let by_hpet = hpet.and_then(|hpet| {
         let hz = median_of(|| against_counter(|| hpet.counter(), u32::MAX, hpet.hz()))?;
-        Some(Calibration {
-            hz,
-            reference: Reference::Hpet,
-        })
+        Some(Calibration { hz, reference: Reference::Hpet })
     });
     by_hpet
         .or_else(|| {
             let timer = pm_timer?;
             let hz = median_of(|| against_counter(|| timer.counter(), timer.mask(), pm_timer::HZ))?;
-            Some(Calibration {
-                hz,
-                reference: Reference::PmTimer,
-            })
+            Some(Calibration { hz, reference: Reference::PmTimer })
         })
         .or_else(|| {
             let ticks = u16::try_from(pit::HZ * MEASURE_MS / 1000).unwrap_or(u16::MAX);
-            let hz = median_of(|| {
-                Some(scale(
-                    pit::measure_tsc(ticks, MAX_POLLS)?,
-                    u64::from(ticks),
-                    pit::HZ,
-                ))
-            })?;
-            Some(Calibration {
-                hz,
-                reference: Reference::Pit,
-            })
+            let hz = median_of(|| Some(scale(pit::measure_tsc(ticks, MAX_POLLS)?, u64::from(ticks), pit::HZ)))?;
+            Some(Calibration { hz, reference: Reference::Pit })
         })
 }
 
@@ -104,11 +89,7 @@ fn against_counter(read: impl Fn() -> u32, mask: u32, hz: u64) -> Option<u64> {
         if now.wrapping_sub(start) & mask >= wanted {
             let (end, end_tsc) = next_edge(&read, MAX_POLLS)?;
             let elapsed = end.wrapping_sub(start) & mask;
-            return Some(scale(
-                end_tsc.wrapping_sub(start_tsc),
-                u64::from(elapsed),
-                hz,
-            ));
+            return Some(scale(end_tsc.wrapping_sub(start_tsc), u64::from(elapsed), hz));
         }
         pause();
         now = read();
@@ -152,12 +133,8 @@ mod tests {
     #[test]
     fn the_host_tsc_against_itself() {
         // A reference derived from the TSC: 1/1024 of it, at a nominal 1 MHz.
-        let hz = against_counter(
-            || u32::try_from(rdtsc_ordered() >> 10 & 0xff_ffff).unwrap(),
-            0xff_ffff,
-            1_000_000,
-        )
-        .unwrap();
+        let hz = against_counter(|| u32::try_from(rdtsc_ordered() >> 10 & 0xff_ffff).unwrap(), 0xff_ffff, 1_000_000)
+            .unwrap();
         assert!(hz.abs_diff(1_024_000_000) < 10_240_000, "{hz}");
     }
 }

@@ -76,15 +76,7 @@ impl ComConfig {
     /// The traditional settings of COM1 (`index` 0) and COM2 (`index` 1), at 115200 baud.
     pub(crate) const fn default_for(index: usize) -> Self {
         let (io_base, irq) = if index == 0 { (0x3f8, 4) } else { (0x2f8, 3) };
-        Self {
-            baud: Some(115_200),
-            base_baud: 115_200,
-            data_bits: 8,
-            parity: Parity::None,
-            stop_bits: 1,
-            io_base,
-            irq,
-        }
+        Self { baud: Some(115_200), base_baud: 115_200, data_bits: 8, parity: Parity::None, stop_bits: 1, io_base, irq }
     }
 }
 
@@ -109,38 +101,25 @@ pub(crate) fn parse_com(index: usize, text: &str) -> Result<ComConfig, ComError>
     let mut config = ComConfig::default_for(index);
     let mut fields = text.split(',').map(str::trim);
     let rate = fields.next().unwrap_or("");
-    let (baud, base) = rate
-        .split_once('/')
-        .map_or((rate, None), |(baud, base)| (baud, Some(base)));
+    let (baud, base) = rate.split_once('/').map_or((rate, None), |(baud, base)| (baud, Some(base)));
     if let Some(base) = base {
-        config.base_baud = number(base)
-            .filter(|&rate| rate > 0)
-            .ok_or(ComError::Baud)?;
+        config.base_baud = number(base).filter(|&rate| rate > 0).ok_or(ComError::Baud)?;
     }
     match baud {
         "" => {}
         "auto" => config.baud = None,
         _ => {
-            config.baud = Some(
-                number(baud)
-                    .filter(|&rate| rate > 0 && rate <= config.base_baud)
-                    .ok_or(ComError::Baud)?,
-            )
+            config.baud = Some(number(baud).filter(|&rate| rate > 0 && rate <= config.base_baud).ok_or(ComError::Baud)?)
         }
     }
     if let Some(frame) = fields.next().filter(|field| !field.is_empty()) {
         (config.data_bits, config.parity, config.stop_bits) = parse_frame(frame)?;
     }
     if let Some(base) = fields.next().filter(|field| !field.is_empty()) {
-        config.io_base = number(base)
-            .and_then(|base| u16::try_from(base).ok())
-            .ok_or(ComError::IoBase)?;
+        config.io_base = number(base).and_then(|base| u16::try_from(base).ok()).ok_or(ComError::IoBase)?;
     }
     if let Some(irq) = fields.next().filter(|field| !field.is_empty()) {
-        config.irq = number(irq)
-            .and_then(|irq| u8::try_from(irq).ok())
-            .filter(|&irq| irq < 16)
-            .ok_or(ComError::Irq)?;
+        config.irq = number(irq).and_then(|irq| u8::try_from(irq).ok()).filter(|&irq| irq < 16).ok_or(ComError::Irq)?;
     }
     Ok(config)
 }
@@ -193,10 +172,7 @@ pub(crate) struct Uart {
 impl Uart {
     /// Sets the port up: frame, speed, FIFOs on, interrupts off. A port that is not there is remembered as absent and ignored.
     pub(crate) fn new(registers: Registers, config: &ComConfig) -> Self {
-        let mut uart = Self {
-            registers,
-            present: true,
-        };
+        let mut uart = Self { registers, present: true };
         uart.present = uart.probe();
         if uart.present {
             uart.configure(config);
@@ -263,9 +239,7 @@ impl Uart {
         self.write(INTERRUPT_ENABLE, 0);
         let control = line_control(config);
         if let Some(baud) = config.baud {
-            let divisor = u16::try_from(config.base_baud / baud.max(1))
-                .unwrap_or(u16::MAX)
-                .max(1);
+            let divisor = u16::try_from(config.base_baud / baud.max(1)).unwrap_or(u16::MAX).max(1);
             let [low, high] = divisor.to_le_bytes();
             self.write(LINE_CONTROL, control | LCR_DIVISOR_LATCH);
             self.write(DATA, low);
@@ -286,9 +260,7 @@ impl Uart {
     fn write(&self, register: u16, value: u8) {
         match &self.registers {
             Registers::Port(base) => instr::outb(base.wrapping_add(register), value),
-            Registers::Memory { window, shift } => {
-                window.write8(usize::from(register) << shift, value)
-            }
+            Registers::Memory { window, shift } => window.write8(usize::from(register) << shift, value),
         }
     }
 }
@@ -307,10 +279,7 @@ mod tests {
     #[test]
     fn every_field() {
         let config = parse_com(1, "9600/230400,7e2,0x3e8,5").unwrap();
-        assert_eq!(
-            (config.baud, config.base_baud, config.io_base, config.irq),
-            (Some(9600), 230_400, 0x3e8, 5)
-        );
+        assert_eq!((config.baud, config.base_baud, config.io_base, config.irq), (Some(9600), 230_400, 0x3e8, 5));
         assert_eq!(line_control(&config), 2 | 4 | 0x18);
         assert_eq!(parse_com(0, "auto,,0x2f8").unwrap().baud, None);
         assert_eq!(parse_com(0, "").unwrap(), ComConfig::default_for(0));

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Programs this CPU's APIC timer for the next thing that is due.
+#![forbid(unsafe_code)]
+
+use super::clock::{Clock, NS_PER_SECOND};
+use crate::x86::apic::{self, TimerMode};
+
+/// What to tell the timer hardware.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Command {
+    /// Nothing is due.
+    Disarm,
+    /// Fire at this counter value.
+    AtTsc(u64),
+    /// Fire after this many timer ticks.
+    AfterCount(u32),
+}
+
+/// The command for a deadline (system time). A counting timer that cannot wait that long fires early; whoever handles the interrupt
+/// finds nothing expired and programs it again.
+pub(crate) fn decide(clock: &Clock, mode: TimerMode, deadline_ns: Option<u64>, now_ns: u64) -> Command {
+    let Some(deadline_ns) = deadline_ns else { return Command::Disarm };
+    match mode {
+        TimerMode::Deadline => Command::AtTsc(clock.tsc_at(deadline_ns)),
+        TimerMode::Count { hz } => {
+            let wait = u128::from(deadline_ns.saturating_sub(now_ns));
+            let count = (wait * u128::from(hz)).div_ceil(u128::from(NS_PER_SECOND));
+            Command::AfterCount(u32::try_from(count).unwrap_or(u32::MAX).max(1))
+        }
+    }
+}
+
+/// Programs this CPU's timer.
+pub(crate) fn program(clock: &Clock, mode: TimerMode, deadline_ns: Option<u64>, now_ns: u64) {
+    match decide(clock, mode, deadline_ns, now_ns) {
+        Command::Disarm => apic::timer_disarm(mode),
+        Command::AtTsc(tsc) => apic::timer_arm_deadline(tsc),
+        Command::AfterCount(count) => apic::timer_arm_count(count),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_modes() {
+        let clock = Clock::new(1_000_000_000, 500).unwrap();
+        let count = TimerMode::Count { hz: 62_500_000 };
+        assert_eq!(decide(&clock, count, None, 0), Command::Disarm);
+        assert_eq!(decide(&clock, TimerMode::Deadline, Some(1000), 10), Command::AtTsc(1500));
+        assert_eq!(decide(&clock, count, Some(1_000_000), 0), Command::AfterCount(62_500));
+        assert_eq!(decide(&clock, count, Some(5), 10), Command::AfterCount(1));
+        assert_eq!(decide(&clock, count, Some(u64::MAX), 0), Command::AfterCount(u32::MAX));
+    }
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The machine's one clock, one date, and every CPU's timer queue: the state behind `time::now_ns()` and its like.
+#![forbid(unsafe_code)]
+
+use super::{
+    clock::Clock,
+    deadline,
+    timer::{Earliest, TimerId, TimerQueue},
+    wallclock::Wallclock,
+};
+use crate::{
+    config::MAX_CPUS,
+    sync::{Rank, SpinLock},
+    x86::{apic::TimerMode, instr::rdtsc_ordered, percpu::CpuId},
+};
+
+static CLOCK: spin::Once<Clock> = spin::Once::new();
+static TIMER_MODE: spin::Once<TimerMode> = spin::Once::new();
+static WALLCLOCK: SpinLock<Option<Wallclock>> = SpinLock::new(Rank::TimerQueue, None);
+static QUEUES: [SpinLock<TimerQueue>; MAX_CPUS] =
+    [const { SpinLock::new(Rank::TimerQueue, TimerQueue::new()) }; MAX_CPUS];
+
+/// Starts system time: the clock runs from `boot_tsc`, and every CPU's timer is armed in `mode`. Boot CPU, once.
+pub(crate) fn init(clock: Clock, mode: TimerMode) {
+    CLOCK.call_once(|| clock);
+    TIMER_MODE.call_once(|| mode);
+}
+
+/// The system clock. Before [`init`] there is none: that is a bug in the boot order.
+pub(crate) fn clock() -> &'static Clock {
+    CLOCK.get().expect("the clock is started before anybody asks for the time")
+}
+
+/// System time now, nanoseconds; zero before [`init`], so that early log lines can have a stamp.
+#[inline]
+pub(crate) fn now_ns() -> u64 {
+    CLOCK.get().map_or(0, |clock| clock.at(rdtsc_ordered()))
+}
+
+/// How this machine's APIC timers are armed.
+pub(crate) fn timer_mode() -> TimerMode {
+    *TIMER_MODE.get().expect("the timer mode is chosen before any timer is armed")
+}
+
+/// Makes room on every CPU for the timers of all slots below `slots`. Allocates.
+pub(crate) fn reserve_slots(slots: u32) {
+    for queue in &QUEUES {
+        queue.lock().reserve_slots(slots);
+    }
+}
+
+/// Arms a timer on a CPU. [`Earliest::Changed`]: that CPU must call [`program`] (send it an interrupt if it is another one).
+pub(crate) fn arm(cpu: CpuId, timer: TimerId, deadline_ns: u64) -> Earliest {
+    QUEUES[cpu.index()].lock().arm(timer, deadline_ns)
+}
+
+/// Cancels a timer on a CPU; meaning of the answer as for [`arm`] (ignoring it costs one idle timer interrupt).
+pub(crate) fn cancel(cpu: CpuId, timer: TimerId) -> Earliest {
+    QUEUES[cpu.index()].lock().cancel(timer)
+}
+
+/// The deadline of an armed timer.
+pub(crate) fn deadline_of(cpu: CpuId, timer: TimerId) -> Option<u64> {
+    QUEUES[cpu.index()].lock().deadline_of(timer)
+}
+
+/// Takes one expired timer out of a CPU's queue; call until `None`, then [`program`].
+pub(crate) fn pop_expired(cpu: CpuId, now_ns: u64) -> Option<TimerId> {
+    QUEUES[cpu.index()].lock().pop_expired(now_ns)
+}
+
+/// Programs this CPU's hardware timer for its queue's next deadline or the end of the running slice, whichever is earlier.
+pub(crate) fn program(cpu: CpuId, slice_end_ns: Option<u64>) {
+    let queued = QUEUES[cpu.index()].lock().earliest();
+    let next = queued.into_iter().chain(slice_end_ns).min();
+    deadline::program(clock(), timer_mode(), next, now_ns());
+}
+
+/// Sets the date; see [`Wallclock::new`]. The caller then updates every domain's shared info page.
+pub(crate) fn set_wallclock(wallclock: Wallclock) {
+    *WALLCLOCK.lock() = Some(wallclock);
+}
+
+/// The date; 1970 until it is set.
+pub(crate) fn wallclock() -> Wallclock {
+    WALLCLOCK.lock().unwrap_or(Wallclock::new(0, 0, 0))
+}
