@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Guest-visible CPU and MMU behaviour.
+
+pub(crate) mod guest_access;
+pub(crate) mod decode;
+pub(crate) mod decode_write;
+pub(crate) mod rmw;
