@@ -3,6 +3,7 @@
 //! Copying between pages without mapping them. Either side is a frame of the caller's or a grant; a grant may cover part
 //! of a page only, or lead on to a grant of a third domain.
 
+use hypercalls::grant_table::{CopyFlags, GnttabCopy, GnttabCopyPtr};
 use hypercalls::{DomId, GrantRef, Mfn, PAGE_SIZE};
 
 use crate::active::Target;
@@ -103,34 +104,33 @@ pub enum CopySide {
 }
 
 impl CopySide {
-    /// Reads one side of the argument. `raw` is the union of reference and frame number, `domid` its domain.
+    /// Reads the source of a copy.
     ///
     /// # Errors
     /// [`GrantError::PermissionDenied`] for a frame of another domain.
     #[doc(alias = "GNTCOPY_source_gref")]
+    pub const fn source(op: &GnttabCopy) -> Result<Self, GrantError> {
+        Self::parse(op.flags.raw() & CopyFlags::SOURCE_GREF.raw() != 0, &op.source)
+    }
+
+    /// Reads the destination of a copy.
+    ///
+    /// # Errors
+    /// [`GrantError::PermissionDenied`] for a frame of another domain.
     #[doc(alias = "GNTCOPY_dest_gref")]
-    pub const fn parse(is_grant: bool, raw: u64, domid: DomId) -> Result<Self, GrantError> {
+    pub const fn dest(op: &GnttabCopy) -> Result<Self, GrantError> {
+        Self::parse(op.flags.raw() & CopyFlags::DEST_GREF.raw() != 0, &op.dest)
+    }
+
+    const fn parse(is_grant: bool, side: &GnttabCopyPtr) -> Result<Self, GrantError> {
         if is_grant {
-            // The union's 32-bit member.
-            let gref = GrantRef::new((raw & 0xffff_ffff) as u32);
-            return Ok(Self::Grant { granter: domid, gref });
+            return Ok(Self::Grant { granter: side.domid, gref: side.gref() });
         }
-        if domid.raw() != DomId::SELF.raw() {
+        if side.domid.raw() != DomId::SELF.raw() {
             return Err(GrantError::PermissionDenied);
         }
-        Ok(Self::Frame(Mfn::new(raw)))
+        Ok(Self::Frame(side.gmfn()))
     }
-}
-
-/// The offsets and the length a copy asks for, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CopyRequest {
-    /// In the source page.
-    pub source_offset: u16,
-    /// In the destination page.
-    pub dest_offset: u16,
-    /// How many bytes.
-    pub length: u16,
 }
 
 /// A copy that was checked: these bytes may be moved.
@@ -148,29 +148,24 @@ pub struct CopyEffect {
     pub length: u16,
 }
 
-impl CopyRequest {
-    /// Checks the request against what both sides allow.
+impl CopyEffect {
+    /// Checks offsets and length against what both sides allow.
     ///
     /// # Errors
     /// [`GrantError::BadCopyArg`] across the end of a page, [`GrantError::OutsideGrant`] beyond a sub-page grant.
     #[doc(alias = "GNTTABOP_copy")]
     #[inline]
-    pub const fn plan(&self, source: CopyRange, dest: CopyRange) -> Result<CopyEffect, GrantError> {
-        let source_end = end(self.source_offset, self.length);
-        let dest_end = end(self.dest_offset, self.length);
-        if source_end > PAGE_BYTES as u32 || dest_end > PAGE_BYTES as u32 {
+    pub const fn plan(op: &GnttabCopy, source: CopyRange, dest: CopyRange) -> Result<Self, GrantError> {
+        let (source_offset, dest_offset, length) = (op.source.offset, op.dest.offset, op.len);
+        let page = PAGE_BYTES as u32;
+        if end(source_offset, length) > page || end(dest_offset, length) > page {
             return Err(GrantError::BadCopyArg);
         }
-        if !source.covers(self.source_offset, self.length) || !dest.covers(self.dest_offset, self.length) {
+        if !source.covers(source_offset, length) || !dest.covers(dest_offset, length) {
             return Err(GrantError::OutsideGrant);
         }
-        Ok(CopyEffect {
-            source: source.frame,
-            source_offset: self.source_offset,
-            dest: dest.frame,
-            dest_offset: self.dest_offset,
-            length: self.length,
-        })
+        let (source, dest) = (source.frame, dest.frame);
+        Ok(Self { source, source_offset, dest, dest_offset, length })
     }
 }
 

@@ -5,28 +5,23 @@
 //! A version 1 entry is two words: flags and domain, then the frame. Our two bits stand among the guest's flags, so one
 //! 32-bit compare-exchange checks flags and domain and sets the bits at once.
 
+use hypercalls::grant_table::GrantFlags;
 use hypercalls::{DomId, Mfn};
 
 use crate::GrantError;
 use crate::active::Target;
 use crate::sync::{AtomicU32, Ordering};
 
-/// `GTF_permit_access`
-pub(crate) const PERMIT_ACCESS: u16 = 1;
-/// `GTF_accept_transfer`
-pub(crate) const ACCEPT_TRANSFER: u16 = 2;
-/// `GTF_transitive`
-pub(crate) const TRANSITIVE: u16 = 3;
-/// `GTF_type_mask`
-pub(crate) const TYPE_MASK: u16 = 3;
-/// `GTF_readonly`
-pub(crate) const READONLY: u16 = 1 << 2;
-/// `GTF_reading`: ours; the granter must not take the page back.
-pub(crate) const READING: u16 = 1 << 3;
-/// `GTF_writing`: ours; as above, and the page may change.
-pub(crate) const WRITING: u16 = 1 << 4;
-/// `GTF_sub_page`, in version 2 only
-pub(crate) const SUB_PAGE: u16 = 1 << 8;
+pub(crate) const PERMIT_ACCESS: u16 = GrantFlags::PERMIT_ACCESS.raw();
+pub(crate) const ACCEPT_TRANSFER: u16 = GrantFlags::ACCEPT_TRANSFER.raw();
+pub(crate) const TRANSITIVE: u16 = GrantFlags::TRANSITIVE.raw();
+pub(crate) const TYPE_MASK: u16 = GrantFlags::TYPE_MASK.raw();
+pub(crate) const READONLY: u16 = GrantFlags::READONLY.raw();
+/// Ours: the granter must not take the page back.
+pub(crate) const READING: u16 = GrantFlags::READING.raw();
+/// Ours: as above, and the page may change.
+pub(crate) const WRITING: u16 = GrantFlags::WRITING.raw();
+pub(crate) const SUB_PAGE: u16 = GrantFlags::SUB_PAGE.raw();
 
 /// How often a claim looks again when the granter changes the entry under it. An honest granter changes one once or
 /// twice; one that does not stop is refused.

@@ -5,6 +5,7 @@
 //! Xen answers most refusals with `GNTST_general_error`; the variants are finer, so that a log line can tell them apart.
 
 use hypercalls::Errno;
+use hypercalls::grant_table::GrantStatus;
 
 /// Why a grant operation was refused. Nothing has changed when one is returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,21 +50,18 @@ pub enum GrantError {
     NoMemory,
 }
 
-/// `GNTST_general_error`
-const GENERAL_ERROR: i16 = -1;
-
 impl GrantError {
     /// The status Xen gives (`GNTST_*`) in the argument of the operations that have one.
     #[doc(alias = "GNTST_general_error")]
     #[must_use]
-    pub const fn status(self) -> i16 {
+    pub const fn status(self) -> GrantStatus {
         match self {
-            Self::BadRef => -3,
-            Self::BadHandle => -4,
-            Self::PermissionDenied => -8,
-            Self::BadCopyArg => -10,
-            Self::InUse => -12,
-            Self::NoHandles => -13,
+            Self::BadRef => GrantStatus::BAD_GNTREF,
+            Self::BadHandle => GrantStatus::BAD_HANDLE,
+            Self::PermissionDenied => GrantStatus::PERMISSION_DENIED,
+            Self::BadCopyArg => GrantStatus::BAD_COPY_ARG,
+            Self::InUse => GrantStatus::EAGAIN,
+            Self::NoHandles => GrantStatus::NO_SPACE,
             Self::NotGranted
             | Self::GrantReadOnly
             | Self::Unstable
@@ -76,7 +74,7 @@ impl GrantError {
             | Self::BadArgument
             | Self::NotRepresentable
             | Self::VersionDisabled
-            | Self::NoMemory => GENERAL_ERROR,
+            | Self::NoMemory => GrantStatus::GENERAL_ERROR,
         }
     }
 
@@ -101,9 +99,9 @@ mod tests {
 
     #[test]
     fn codes_are_those_of_the_header() {
-        assert_eq!(GrantError::BadRef.status(), -3);
-        assert_eq!(GrantError::Unstable.status(), -1);
-        assert_eq!(GrantError::NoHandles.status(), -13);
+        assert_eq!(GrantError::BadRef.status().raw(), -3);
+        assert_eq!(GrantError::Unstable.status().raw(), -1);
+        assert_eq!(GrantError::NoHandles.status().raw(), -13);
         assert_eq!(GrantError::InUse.errno(), Errno::EBUSY);
         assert_eq!(GrantError::BadArgument.errno(), Errno::EINVAL);
     }

@@ -35,9 +35,9 @@ mod transfer;
 mod unmap;
 mod version;
 
-pub use access::{Access, MapFlags};
+pub use access::{Access, MapMode};
 pub use cache::CacheFlush;
-pub use copy::{CopyClaim, CopyEffect, CopyRange, CopyRequest, CopySide, CopyTarget, Follow};
+pub use copy::{CopyClaim, CopyEffect, CopyRange, CopySide, CopyTarget, Follow};
 pub use error::GrantError;
 pub use map::{Claim, Release, Reserved};
 pub use scan::{Drain, PinnedGrant, Scan};

@@ -7,7 +7,7 @@ use hypercalls::{DomId, GrantHandle, GrantRef, Mfn};
 use crate::active::Target;
 use crate::entry::Kind;
 use crate::maptrack::State;
-use crate::{Access, GrantError, GrantTable, MapFlags};
+use crate::{Access, GrantError, GrantTable, MapMode};
 
 /// A grant pinned for a mapping that is being made. It ends in [`GrantTable::commit_map`] or [`GrantTable::abandon_map`];
 /// one that is dropped leaves the granter's page pinned until that domain's end.
@@ -16,7 +16,7 @@ use crate::{Access, GrantError, GrantTable, MapFlags};
 pub struct Claim {
     granter: DomId,
     gref: GrantRef,
-    flags: MapFlags,
+    mode: MapMode,
     frame: Mfn,
 }
 
@@ -35,8 +35,8 @@ impl Claim {
 
     /// How it is to be mapped.
     #[must_use]
-    pub const fn flags(&self) -> MapFlags {
-        self.flags
+    pub const fn mode(&self) -> MapMode {
+        self.mode
     }
 }
 
@@ -95,10 +95,10 @@ impl GrantTable<'_> {
     /// [`GrantError::BadRef`] past the end; the others if the entry does not permit it, all `GNTST_general_error`.
     #[doc(alias = "GNTTABOP_map_grant_ref")]
     #[inline]
-    pub fn claim_map(&mut self, gref: GrantRef, by: DomId, flags: MapFlags) -> Result<Claim, GrantError> {
-        let access = flags.access();
+    pub fn claim_map(&mut self, gref: GrantRef, by: DomId, mode: MapMode) -> Result<Claim, GrantError> {
+        let access = mode.access();
         match self.pin(gref, by, access, Kind::PAGE)? {
-            Target::Page(frame) => Ok(Claim { granter: self.owner, gref, flags, frame }),
+            Target::Page(frame) => Ok(Claim { granter: self.owner, gref, mode, frame }),
             _ => {
                 // Only a whole page was asked for, so `pin` gives nothing else.
                 self.unpin(gref, access);
@@ -115,10 +115,10 @@ impl GrantTable<'_> {
             mapping.granter = claim.granter.raw();
             mapping.frame = claim.frame;
             mapping.state = State::FREE
-                .with(State::HOST, claim.flags.is_host())
-                .with(State::DEVICE, claim.flags.is_device())
-                .with(State::READONLY, claim.flags.is_readonly())
-                .with(State::CONTAINS_PTE, claim.flags.contains_pte());
+                .with(State::HOST, claim.mode.is_host())
+                .with(State::DEVICE, claim.mode.is_device())
+                .with(State::READONLY, claim.mode.is_readonly())
+                .with(State::CONTAINS_PTE, claim.mode.contains_pte());
         }
         GrantHandle::new(reserved.handle)
     }
@@ -133,7 +133,7 @@ impl GrantTable<'_> {
     #[inline]
     pub fn abandon_map(&mut self, claim: Claim) {
         debug_assert!(claim.granter == self.owner, "a claim of another table");
-        self.unpin(claim.gref, claim.flags.access());
+        self.unpin(claim.gref, claim.mode.access());
     }
 
     /// Granter's side of an unmap: drops the pins. The guest may have its page back from here on.

@@ -5,17 +5,13 @@
 //! The receiver offers a reference; the giver names it and a page. We promise the transfer in the entry, the hypervisor
 //! moves the page, and the frame is written before the completion bit, for which the receiver waits.
 
+use hypercalls::grant_table::{TRANSFER_COMMITTED, TRANSFER_COMPLETED};
 use hypercalls::{DomId, GrantRef, Mfn};
 
 use crate::entry::{ACCEPT_TRANSFER, ATTEMPTS, Header};
 use crate::sync::Ordering;
 use crate::table::Entry;
 use crate::{GrantError, GrantTable};
-
-/// `GTF_transfer_committed`
-const COMMITTED: u16 = 1 << 2;
-/// `GTF_transfer_completed`
-const COMPLETED: u16 = 1 << 3;
 
 /// A transfer promised to the receiver. It ends in [`GrantTable::complete_transfer`] or [`GrantTable::abandon_transfer`].
 #[derive(Debug)]
@@ -46,7 +42,7 @@ impl GrantTable<'_> {
             Entry::V2([header, ..], _) => header,
         };
         let offered = Header::new(ACCEPT_TRANSFER, from.raw()).0;
-        let promised = Header::new(ACCEPT_TRANSFER | COMMITTED, from.raw()).0;
+        let promised = Header::new(ACCEPT_TRANSFER | TRANSFER_COMMITTED, from.raw()).0;
         for _ in 0..ATTEMPTS {
             match header.compare_exchange(offered, promised, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => {
@@ -69,12 +65,12 @@ impl GrantTable<'_> {
         match self.entry(transfer.gref) {
             Some(Entry::V1([header, word])) => {
                 word.store(low, Ordering::Relaxed);
-                header.fetch_or(u32::from(COMPLETED), Ordering::Release);
+                header.fetch_or(u32::from(TRANSFER_COMPLETED), Ordering::Release);
             }
             Some(Entry::V2([header, _, third, fourth], _)) => {
                 third.store(low, Ordering::Relaxed);
                 fourth.store((frame >> 32) as u32, Ordering::Relaxed);
-                header.fetch_or(u32::from(COMPLETED), Ordering::Release);
+                header.fetch_or(u32::from(TRANSFER_COMPLETED), Ordering::Release);
             }
             None => debug_assert!(false, "a table does not shrink"),
         }
@@ -84,7 +80,7 @@ impl GrantTable<'_> {
     pub fn abandon_transfer(&mut self, transfer: Transfer) {
         self.transfers = self.transfers.wrapping_sub(1);
         if let Some(Entry::V1([header, ..]) | Entry::V2([header, ..], _)) = self.entry(transfer.gref) {
-            header.fetch_and(!u32::from(COMMITTED), Ordering::Release);
+            header.fetch_and(!u32::from(TRANSFER_COMMITTED), Ordering::Release);
         }
     }
 }
