@@ -10,3 +10,4 @@ pub(crate) mod memory_map;
 pub(crate) mod modules;
 pub(crate) mod multiboot1;
 pub(crate) mod multiboot2;
+pub(crate) mod smp;
