@@ -67,21 +67,14 @@ pub fn format(image: &[u8]) -> Result<Format, ImageError> {
 pub fn unpack_into(image: &[u8], out: &mut [u8]) -> Result<(), ImageError> {
     let payload = find_payload(image)?;
     if out.len() != payload.unpacked_len {
-        return Err(ImageError::BufferLength {
-            needed: payload.unpacked_len,
-            given: out.len(),
-        });
+        return Err(ImageError::BufferLength { needed: payload.unpacked_len, given: out.len() });
     }
     unpack::unpack(payload.format, payload.stream, out)
 }
 
 fn find_payload(image: &[u8]) -> Result<Payload<'_>, ImageError> {
     if is_elf(image) {
-        return Ok(Payload {
-            format: Format::Elf,
-            stream: image,
-            unpacked_len: image.len(),
-        });
+        return Ok(Payload { format: Format::Elf, stream: image, unpacked_len: image.len() });
     }
     if Format::detect(image) == Ok(Format::Gzip) {
         return gzip_payload(image);
@@ -94,8 +87,7 @@ fn bzimage_payload(image: &[u8]) -> Result<Payload<'_>, ImageError> {
     if bytes::u16_at(image, BOOT_FLAG) != Some(0xaa55) {
         return Err(ImageError::NotAKernel);
     }
-    if bytes::slice(image, HEADER_MAGIC as u64, 4).ok_or(ImageError::Truncated(header))? != b"HdrS"
-    {
+    if bytes::slice(image, HEADER_MAGIC as u64, 4).ok_or(ImageError::Truncated(header))? != b"HdrS" {
         return Err(ImageError::NotAKernel);
     }
     let version = bytes::u16_at(image, VERSION).ok_or(ImageError::Truncated(header))?;
@@ -109,44 +101,24 @@ fn bzimage_payload(image: &[u8]) -> Result<Payload<'_>, ImageError> {
         Some(0) | None => 4,
         Some(&n) => u64::from(n),
     };
-    let start = sectors
-        .saturating_add(1)
-        .saturating_mul(512)
-        .saturating_add(u64::from(offset));
-    let payload =
-        bytes::slice(image, start, u64::from(length)).ok_or(ImageError::Truncated("payload"))?;
+    let start = sectors.saturating_add(1).saturating_mul(512).saturating_add(u64::from(offset));
+    let payload = bytes::slice(image, start, u64::from(length)).ok_or(ImageError::Truncated("payload"))?;
 
     match Format::detect(payload)? {
         // Uncompressed kernels do not occur in bzImages, but the format would be unambiguous.
-        Format::Elf => Ok(Payload {
-            format: Format::Elf,
-            stream: payload,
-            unpacked_len: payload.len(),
-        }),
+        Format::Elf => Ok(Payload { format: Format::Elf, stream: payload, unpacked_len: payload.len() }),
         Format::Gzip => gzip_payload(payload),
         format => {
-            let (stream, len) = payload
-                .split_last_chunk::<4>()
-                .ok_or(ImageError::Truncated("payload"))?;
-            Ok(Payload {
-                format,
-                stream,
-                unpacked_len: checked_len(*len)?,
-            })
+            let (stream, len) = payload.split_last_chunk::<4>().ok_or(ImageError::Truncated("payload"))?;
+            Ok(Payload { format, stream, unpacked_len: checked_len(*len)? })
         }
     }
 }
 
 /// gzip ends in the length by itself (RFC 1952, ISIZE).
 fn gzip_payload(stream: &[u8]) -> Result<Payload<'_>, ImageError> {
-    let len = stream
-        .last_chunk::<4>()
-        .ok_or(ImageError::Truncated("payload"))?;
-    Ok(Payload {
-        format: Format::Gzip,
-        stream,
-        unpacked_len: checked_len(*len)?,
-    })
+    let len = stream.last_chunk::<4>().ok_or(ImageError::Truncated("payload"))?;
+    Ok(Payload { format: Format::Gzip, stream, unpacked_len: checked_len(*len)? })
 }
 
 fn checked_len(word: [u8; 4]) -> Result<usize, ImageError> {

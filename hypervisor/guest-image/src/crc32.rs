@@ -5,11 +5,7 @@
 /// `TABLES[k][b]` advances byte `b` over `k` further zero bytes.
 static TABLES: [[u32; 256]; 8] = tables();
 
-#[expect(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "evaluated by the compiler"
-)]
+#[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "evaluated by the compiler")]
 #[expect(clippy::cast_possible_truncation, reason = "the index is below 256")]
 const fn tables() -> [[u32; 256]; 8] {
     let mut tables = [[0; 256]; 8];
@@ -18,11 +14,7 @@ const fn tables() -> [[u32; 256]; 8] {
         let mut crc = byte as u32;
         let mut bit = 0;
         while bit < 8 {
-            crc = if crc & 1 != 0 {
-                (crc >> 1) ^ 0xedb8_8320
-            } else {
-                crc >> 1
-            };
+            crc = if crc & 1 != 0 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 };
             bit += 1;
         }
         tables[0][byte] = crc;
@@ -73,9 +65,6 @@ mod tests {
     fn check_value_and_odd_lengths() {
         assert_eq!(super::of(b"123456789"), 0xcbf4_3926);
         assert_eq!(super::of(b""), 0);
-        assert_eq!(
-            super::of(b"The quick brown fox jumps over the lazy dog"),
-            0x414f_a339
-        );
+        assert_eq!(super::of(b"The quick brown fox jumps over the lazy dog"), 0x414f_a339);
     }
 }

@@ -61,11 +61,7 @@ impl<'a> Elf<'a> {
         if kind != ET_EXEC && kind != ET_DYN {
             return Err(ImageError::BadElf("the file type"));
         }
-        let mut elf = Self {
-            segments: Vec::new(),
-            notes: Vec::new(),
-            has_guest_section: false,
-        };
+        let mut elf = Self { segments: Vec::new(), notes: Vec::new(), has_guest_section: false };
         elf.read_segments(file)?;
         elf.read_sections(file)?;
         Ok(elf)
@@ -104,18 +100,13 @@ impl<'a> Elf<'a> {
             let data_len = bytes::u64_at(header, 32).ok_or(HEADER)?;
             let mem_len = bytes::u64_at(header, 40).ok_or(HEADER)?;
             let align = bytes::u64_at(header, 48).ok_or(HEADER)?;
-            let data =
-                bytes::slice(file, data_offset, data_len).ok_or(ImageError::BadElf("a segment"))?;
+            let data = bytes::slice(file, data_offset, data_len).ok_or(ImageError::BadElf("a segment"))?;
             if kind == PT_NOTE {
                 self.notes.push((data, align));
             } else if mem_len < data_len {
                 return Err(ImageError::BadElf("a segment's length"));
             } else if mem_len > 0 {
-                self.segments.push(Segment {
-                    paddr,
-                    data,
-                    mem_len,
-                });
+                self.segments.push(Segment { paddr, data, mem_len });
             }
         }
         if self.segments.is_empty() {
@@ -143,14 +134,11 @@ impl<'a> Elf<'a> {
             .unwrap_or_default();
         let notes_known = !self.notes.is_empty();
         for header in entries(file, offset, count, SECTION_HEADER_LEN).ok_or(HEADER)? {
-            let name =
-                bytes::u32_at(header, 0).and_then(|at| names.get(usize::try_from(at).ok()?..));
+            let name = bytes::u32_at(header, 0).and_then(|at| names.get(usize::try_from(at).ok()?..));
             self.has_guest_section |= name.is_some_and(|name| name.starts_with(b"__xen_guest\0"));
             if bytes::u32_at(header, 4) == Some(SHT_NOTE) && !notes_known {
-                let data =
-                    section_data(file, header).ok_or(ImageError::BadElf("a note section"))?;
-                self.notes
-                    .push((data, bytes::u64_at(header, 48).unwrap_or_default()));
+                let data = section_data(file, header).ok_or(ImageError::BadElf("a note section"))?;
+                self.notes.push((data, bytes::u64_at(header, 48).unwrap_or_default()));
             }
         }
         Ok(())
@@ -158,12 +146,7 @@ impl<'a> Elf<'a> {
 }
 
 /// The entries of a header table, or `None` if it leaves the file.
-fn entries(
-    file: &[u8],
-    offset: u64,
-    count: u16,
-    entry_len: u64,
-) -> Option<impl Iterator<Item = &[u8]>> {
+fn entries(file: &[u8], offset: u64, count: u16, entry_len: u64) -> Option<impl Iterator<Item = &[u8]>> {
     let table = bytes::slice(file, offset, u64::from(count).checked_mul(entry_len)?)?;
     Some(table.chunks_exact(usize::try_from(entry_len).ok()?))
 }

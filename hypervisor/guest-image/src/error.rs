@@ -117,7 +117,10 @@ impl fmt::Display for ImageError {
                 "the kernel announces an unpacked length of {len} bytes, which no kernel has: the file is damaged, copy it again"
             ),
             Self::BufferLength { needed, given } => {
-                write!(f, "the buffer to unpack into has {given} bytes, the kernel needs {needed}: a bug in the builder")
+                write!(
+                    f,
+                    "the buffer to unpack into has {given} bytes, the kernel needs {needed}: a bug in the builder"
+                )
             }
             Self::NoMemoryToUnpack => {
                 f.write_str("no memory for the decoder of the kernel payload: give the machine more memory")

@@ -41,38 +41,21 @@ impl<'a> Kernel<'a> {
         let mut segments = Vec::with_capacity(elf.segments().len());
         let (mut first, mut end) = (u64::MAX, 0_u64);
         for segment in elf.segments() {
-            let bad = ImageError::BadAddress {
-                what: "segment",
-                address: segment.paddr,
-            };
+            let bad = ImageError::BadAddress { what: "segment", address: segment.paddr };
             let guest_phys = segment.paddr.checked_sub(notes.paddr_offset).ok_or(bad)?;
             let segment_end = guest_phys.checked_add(segment.mem_len).ok_or(bad)?;
             first = first.min(guest_phys);
             end = end.max(segment_end);
-            segments.push(LoadSegment {
-                guest_phys,
-                data: segment.data,
-                mem_len: segment.mem_len,
-            });
+            segments.push(LoadSegment { guest_phys, data: segment.data, mem_len: segment.mem_len });
         }
         let start = first >> PAGE_SHIFT;
-        let frames = PfnRange::new(
-            Pfn::new(start),
-            end.div_ceil(PAGE_SIZE as u64).saturating_sub(start),
-        );
-        let kernel = Self {
-            notes,
-            segments,
-            frames,
-        };
+        let frames = PfnRange::new(Pfn::new(start), end.div_ceil(PAGE_SIZE as u64).saturating_sub(start));
+        let kernel = Self { notes, segments, frames };
         kernel.check_inside("entry point", notes.entry)?;
         if let Some(page) = notes.hypercall_page {
             kernel.check_inside("hypercall page", page)?;
             if !page.is_multiple_of(PAGE_SIZE as u64) {
-                return Err(ImageError::BadAddress {
-                    what: "hypercall page",
-                    address: page,
-                });
+                return Err(ImageError::BadAddress { what: "hypercall page", address: page });
             }
         }
         Ok(kernel)
@@ -100,10 +83,6 @@ impl<'a> Kernel<'a> {
         let inside = address
             .checked_sub(self.notes.virt_base)
             .is_some_and(|guest_phys| self.frames.contains(Pfn::from_addr(guest_phys)));
-        if inside {
-            Ok(())
-        } else {
-            Err(ImageError::BadAddress { what, address })
-        }
+        if inside { Ok(()) } else { Err(ImageError::BadAddress { what, address }) }
     }
 }

@@ -44,11 +44,7 @@ impl XenNotes {
         }
         if !found.any {
             let legacy = elf.has_guest_section();
-            return Err(if legacy {
-                ImageError::LegacyGuestSection
-            } else {
-                ImageError::NoXenNotes
-            });
+            return Err(if legacy { ImageError::LegacyGuestSection } else { ImageError::NoXenNotes });
         }
         let Some(entry) = found.entry else {
             return Err(ImageError::NoPvEntry);
@@ -111,10 +107,7 @@ impl Found {
             }
             let end = desc_at.saturating_add(desc_len).next_multiple_of(align);
             // The last note may lack its padding.
-            data = usize::try_from(end)
-                .ok()
-                .and_then(|end| data.get(end..))
-                .unwrap_or_default();
+            data = usize::try_from(end).ok().and_then(|end| data.get(end..)).unwrap_or_default();
         }
         Ok(())
     }

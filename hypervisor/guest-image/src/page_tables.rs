@@ -51,17 +51,9 @@ pub fn for_each<E>(
     mut write: impl FnMut(Table<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let tables = plan.page_tables;
-    let behind_root = PfnRange::new(
-        Pfn::new(tables.start().raw().saturating_add(1)),
-        tables.count().saturating_sub(1),
-    );
+    let behind_root = PfnRange::new(Pfn::new(tables.start().raw().saturating_add(1)), tables.count().saturating_sub(1));
     let initial = Region::new(plan.v_start, plan.mapped(), behind_root, tables);
-    let p2m = Region::new(
-        plan.p2m.va,
-        plan.p2m.list,
-        plan.p2m.tables,
-        PfnRange::new(Pfn::new(0), 0),
-    );
+    let p2m = Region::new(plan.p2m.va, plan.p2m.list, plan.p2m.tables, PfnRange::new(Pfn::new(0), 0));
     let mut root = [0; ENTRIES];
 
     for region in [initial, p2m] {
@@ -73,11 +65,7 @@ pub fn for_each<E>(
         }
         region.fill(4, 0, &mut root, &mut mfn_of);
     }
-    write(Table {
-        pfn: plan.root_table(),
-        level: 4,
-        entries: &root,
-    })
+    write(Table { pfn: plan.root_table(), level: 4, entries: &root })
 }
 
 /// A linear mapping and the frames of its tables.
@@ -98,12 +86,7 @@ impl Region {
         let l3s = PfnRange::new(tables.start(), l3);
         let l2s = PfnRange::new(l3s.end(), l2);
         let l1s = PfnRange::new(l2s.end(), l1);
-        Self {
-            va: va & ((1 << 48) - 1),
-            tables,
-            children: [pages, l1s, l2s, l3s],
-            read_only,
-        }
+        Self { va: va & ((1 << 48) - 1), tables, children: [pages, l1s, l2s, l3s], read_only }
     }
 
     /// Produces the tables of one level.
@@ -119,37 +102,23 @@ impl Region {
         for (index, pfn) in (0_u64..).zip(tables.iter()) {
             let mut entries = [0; ENTRIES];
             self.fill(level, index, &mut entries, mfn_of);
-            write(Table {
-                pfn,
-                level,
-                entries: &entries,
-            })?;
+            write(Table { pfn, level, entries: &entries })?;
         }
         Ok(())
     }
 
     /// Fills in this region's entries of its `index`th table of a level.
-    fn fill(
-        &self,
-        level: u8,
-        index: u64,
-        entries: &mut [u64; ENTRIES],
-        mfn_of: &mut impl FnMut(Pfn) -> Mfn,
-    ) {
+    fn fill(&self, level: u8, index: u64, entries: &mut [u64; ENTRIES], mfn_of: &mut impl FnMut(Pfn) -> Mfn) {
         let Some(&children) = self.children.get(usize::from(level).saturating_sub(1)) else {
             return;
         };
         let leaf = level == 1;
         // Entries are numbered through all of the address space: `first_entry` is the one of this table's first slot.
-        let shift =
-            PAGE_SHIFT.saturating_add(9_u32.saturating_mul(u32::from(level).saturating_sub(1)));
+        let shift = PAGE_SHIFT.saturating_add(9_u32.saturating_mul(u32::from(level).saturating_sub(1)));
         let region_entry = self.va >> shift;
         let first_entry = ((region_entry >> 9).saturating_add(index)) << 9;
         for (entry, number) in entries.iter_mut().zip(first_entry..) {
-            let Some(child) = number
-                .checked_sub(region_entry)
-                .and_then(|n| children.get(n))
-            else {
+            let Some(child) = number.checked_sub(region_entry).and_then(|n| children.get(n)) else {
                 continue;
             };
             let flags = if !leaf {

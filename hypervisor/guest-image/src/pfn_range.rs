@@ -15,10 +15,7 @@ impl PfnRange {
     /// The run of `count` frames from `start` on, cut at the end of the number space.
     #[must_use]
     pub fn new(start: Pfn, count: u64) -> Self {
-        Self {
-            start,
-            count: count.min(u64::MAX.saturating_sub(start.raw())),
-        }
+        Self { start, count: count.min(u64::MAX.saturating_sub(start.raw())) }
     }
 
     /// The first frame.
@@ -49,11 +46,7 @@ impl PfnRange {
     /// The `index`th frame, if there are so many.
     #[must_use]
     pub fn get(self, index: u64) -> Option<Pfn> {
-        if index < self.count {
-            self.start.checked_add(index)
-        } else {
-            None
-        }
+        if index < self.count { self.start.checked_add(index) } else { None }
     }
 
     /// All frames in order.

@@ -128,28 +128,16 @@ impl Plan {
         let p2m_pages = request.nr_pages.div_ceil(PAGE / 8);
         let v_start = notes.virt_base;
         if !v_start.is_multiple_of(PAGE) {
-            return Err(ImageError::BadAddress {
-                what: "base (note 3)",
-                address: v_start,
-            });
+            return Err(ImageError::BadAddress { what: "base (note 3)", address: v_start });
         }
 
-        let mut cursor = Cursor {
-            next: kernel.frames().end().raw(),
-        };
+        let mut cursor = Cursor { next: kernel.frames().end().raw() };
         let inner_initrd = cursor.take(if notes.mod_start_pfn { 0 } else { initrd_pages })?;
-        let inner_p2m = cursor.take(if notes.init_p2m.is_some() {
-            0
-        } else {
-            p2m_pages
-        })?;
+        let inner_p2m = cursor.take(if notes.init_p2m.is_some() { 0 } else { p2m_pages })?;
         let start_info = cursor.take(1)?.start();
         let rings = match request.role {
             Role::Dom0 => None,
-            Role::DomU => Some(RingPages {
-                xenstore: cursor.take(1)?.start(),
-                console: cursor.take(1)?.start(),
-            }),
+            Role::DomU => Some(RingPages { xenstore: cursor.take(1)?.start(), console: cursor.take(1)?.start() }),
         };
         let (tables, v_end) = size_tables(v_start, cursor.next)?;
         let page_tables = cursor.take(tables)?;
@@ -157,11 +145,7 @@ impl Plan {
         // Everything between the stack and `v_end` is mapped, so it must be memory.
         cursor.next = v_end.wrapping_sub(v_start) >> PAGE_SHIFT;
 
-        let initrd_frames = if notes.mod_start_pfn {
-            cursor.take(initrd_pages)?
-        } else {
-            inner_initrd
-        };
+        let initrd_frames = if notes.mod_start_pfn { cursor.take(initrd_pages)? } else { inner_initrd };
         let p2m = match notes.init_p2m {
             Some(va) => place_p2m(&mut cursor, va, p2m_pages, v_start..v_end)?,
             None => P2mPlace {
@@ -195,9 +179,7 @@ impl Plan {
             p2m,
             used_pages: cursor.next,
             entry: notes.entry,
-            hypercall_page: notes
-                .hypercall_page
-                .map(|va| Pfn::from_addr(va.wrapping_sub(v_start))),
+            hypercall_page: notes.hypercall_page.map(|va| Pfn::from_addr(va.wrapping_sub(v_start))),
         })
     }
 
@@ -210,10 +192,7 @@ impl Plan {
     /// The frames of the initial mapping, from frame 0 on.
     #[must_use]
     pub fn mapped(&self) -> PfnRange {
-        PfnRange::new(
-            Pfn::new(0),
-            self.v_end.wrapping_sub(self.v_start) >> PAGE_SHIFT,
-        )
+        PfnRange::new(Pfn::new(0), self.v_end.wrapping_sub(self.v_start) >> PAGE_SHIFT)
     }
 
     /// The frame of the root table, for CR3.
@@ -249,10 +228,7 @@ struct Cursor {
 impl Cursor {
     fn take(&mut self, count: u64) -> Result<PfnRange, ImageError> {
         let range = PfnRange::new(Pfn::new(self.next), count);
-        self.next = self
-            .next
-            .checked_add(count)
-            .ok_or(ImageError::TooLarge("the kernel"))?;
+        self.next = self.next.checked_add(count).ok_or(ImageError::TooLarge("the kernel"))?;
         Ok(range)
     }
 }
@@ -260,19 +236,13 @@ impl Cursor {
 /// How many tables of each level map a range; `[L1, L2, L3]`.
 pub(crate) fn table_counts(va: u64, pages: u64) -> [u64; 3] {
     let start = va & WALK_MASK;
-    let last = start
-        .saturating_add(pages.saturating_mul(PAGE))
-        .saturating_sub(1);
+    let last = start.saturating_add(pages.saturating_mul(PAGE)).saturating_sub(1);
     // A table of level n holds 512 entries: it spans 2^(12 + 9n) bytes.
-    [21, 30, 39].map(|shift| {
-        if pages == 0 {
-            0
-        } else {
-            (last >> shift)
-                .saturating_sub(start >> shift)
-                .saturating_add(1)
-        }
-    })
+    [21, 30, 39].map(
+        |shift| {
+            if pages == 0 { 0 } else { (last >> shift).saturating_sub(start >> shift).saturating_add(1) }
+        },
+    )
 }
 
 /// The number of tables of the initial mapping, and its end, for tables that start at frame `first`.
@@ -283,25 +253,14 @@ fn size_tables(v_start: u64, first: u64) -> Result<(u64, u64), ImageError> {
     const TOO_LARGE: ImageError = ImageError::TooLarge("the initial mapping");
     let mut tables = 4_u64;
     loop {
-        let stack_end = first
-            .checked_add(tables)
-            .and_then(|n| n.checked_add(1))
-            .ok_or(TOO_LARGE)?;
-        let stack_end = stack_end
-            .checked_mul(PAGE)
-            .and_then(|len| v_start.checked_add(len))
-            .ok_or(TOO_LARGE)?;
-        let mut v_end = stack_end
-            .checked_next_multiple_of(END_ALIGN)
-            .ok_or(TOO_LARGE)?;
+        let stack_end = first.checked_add(tables).and_then(|n| n.checked_add(1)).ok_or(TOO_LARGE)?;
+        let stack_end = stack_end.checked_mul(PAGE).and_then(|len| v_start.checked_add(len)).ok_or(TOO_LARGE)?;
+        let mut v_end = stack_end.checked_next_multiple_of(END_ALIGN).ok_or(TOO_LARGE)?;
         if v_end.saturating_sub(stack_end) < END_GAP {
             v_end = v_end.checked_add(END_ALIGN).ok_or(TOO_LARGE)?;
         }
         if !is_guest_range(v_start, v_end) {
-            return Err(ImageError::BadAddress {
-                what: "base (note 3)",
-                address: v_start,
-            });
+            return Err(ImageError::BadAddress { what: "base (note 3)", address: v_start });
         }
         let pages = v_end.saturating_sub(v_start) >> PAGE_SHIFT;
         let [l1, l2, l3] = table_counts(v_start, pages);
@@ -319,16 +278,8 @@ fn is_guest_range(start: u64, end: u64) -> bool {
 }
 
 /// Puts list and tables behind everything else, and checks the address the kernel wants the list at.
-fn place_p2m(
-    cursor: &mut Cursor,
-    va: u64,
-    pages: u64,
-    initial: core::ops::Range<u64>,
-) -> Result<P2mPlace, ImageError> {
-    let bad = ImageError::BadAddress {
-        what: "p2m list (note 15)",
-        address: va,
-    };
+fn place_p2m(cursor: &mut Cursor, va: u64, pages: u64, initial: core::ops::Range<u64>) -> Result<P2mPlace, ImageError> {
+    let bad = ImageError::BadAddress { what: "p2m list (note 15)", address: va };
     let end = va.checked_add(pages.saturating_mul(PAGE)).ok_or(bad)?;
     // Sharing an L4 slot with the kernel would mean sharing tables; no kernel asks for that.
     let slot = |va: u64| (va & WALK_MASK) >> 39;

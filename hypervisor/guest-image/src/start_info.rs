@@ -3,8 +3,7 @@
 //! The page the boot vCPU finds in `rsi`: `start_info`, and behind it for dom0 the video mode.
 
 use hypercalls::start_info::{
-    ConsoleDom0, ConsoleDomU, MAGIC_DOM0, MAGIC_DOMU, MAX_GUEST_CMDLINE, StartInfo, StartInfoFlags,
-    VgaConsoleInfo,
+    ConsoleDom0, ConsoleDomU, MAGIC_DOM0, MAGIC_DOMU, MAX_GUEST_CMDLINE, StartInfo, StartInfoFlags, VgaConsoleInfo,
 };
 use hypercalls::{Mfn, PAGE_SIZE, Pfn, Port};
 use zerocopy::IntoBytes;
@@ -48,11 +47,7 @@ pub enum Links {
 ///
 /// # Errors
 /// A command line that is too long or holds a zero byte.
-pub fn write(
-    plan: &Plan,
-    params: &Params<'_>,
-    page: &mut [u8; PAGE_SIZE],
-) -> Result<(), ImageError> {
+pub fn write(plan: &Plan, params: &Params<'_>, page: &mut [u8; PAGE_SIZE]) -> Result<(), ImageError> {
     let mut info = StartInfo {
         magic: [0; 32],
         nr_pages: plan.nr_pages,
@@ -84,11 +79,7 @@ pub fn write(
     // Inside the initial mapping the list is part of the kernel's own range, and both fields stay 0.
     if plan.p2m.tables.count() > 0 {
         info.first_p2m_pfn = plan.p2m.list.start();
-        info.nr_p2m_frames = plan
-            .p2m
-            .list
-            .count()
-            .saturating_add(plan.p2m.tables.count());
+        info.nr_p2m_frames = plan.p2m.list.count().saturating_add(plan.p2m.tables.count());
     }
     let mut behind = None;
     match params.links {
@@ -97,29 +88,16 @@ pub fn write(
             info.flags |= StartInfoFlags::PRIVILEGED | StartInfoFlags::INITDOMAIN;
             let console = ConsoleDom0 {
                 info_off: size_of_u32::<StartInfo>(),
-                info_size: if vga.is_some() {
-                    size_of_u32::<VgaConsoleInfo>()
-                } else {
-                    0
-                },
+                info_size: if vga.is_some() { size_of_u32::<VgaConsoleInfo>() } else { 0 },
             };
             copy(console.as_bytes(), &mut info.console);
             behind = vga;
         }
-        Links::DomU {
-            store_mfn,
-            store_port,
-            console_mfn,
-            console_port,
-        } => {
+        Links::DomU { store_mfn, store_port, console_mfn, console_port } => {
             copy(MAGIC_DOMU, &mut info.magic);
             info.store_mfn = store_mfn;
             info.store_evtchn = store_port;
-            let console = ConsoleDomU {
-                mfn: console_mfn,
-                evtchn: console_port,
-                _pad: [0; 4],
-            };
+            let console = ConsoleDomU { mfn: console_mfn, evtchn: console_port, _pad: [0; 4] };
             copy(console.as_bytes(), &mut info.console);
         }
     }
@@ -149,15 +127,9 @@ fn copy(from: &[u8], to: &mut [u8]) {
     }
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "ABI structs are smaller than a page"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "ABI structs are smaller than a page")]
 const fn size_of_u32<T>() -> u32 {
     size_of::<T>() as u32
 }
 
-const _: () = assert!(
-    size_of::<StartInfo>() + size_of::<VgaConsoleInfo>() <= PAGE_SIZE,
-    "both in one page"
-);
+const _: () = assert!(size_of::<StartInfo>() + size_of::<VgaConsoleInfo>() <= PAGE_SIZE, "both in one page");

@@ -52,10 +52,7 @@ impl Format {
             (LZ4_LEGACY_MAGIC, Ok(Self::Lz4)),
             (b"\x5d\0\0", Ok(Self::Lzma)),
             (b"BZh", Err(ImageError::UnsupportedCompression("bzip2"))),
-            (
-                b"\x89LZO\0\r\n\x1a",
-                Err(ImageError::UnsupportedCompression("lzo")),
-            ),
+            (b"\x89LZO\0\r\n\x1a", Err(ImageError::UnsupportedCompression("lzo"))),
         ];
         let Some(magic) = payload.first_chunk::<4>() else {
             return Err(ImageError::Truncated("payload"));
@@ -63,10 +60,7 @@ impl Format {
         known
             .into_iter()
             .find(|(start, _)| payload.starts_with(start))
-            .map_or(
-                Err(ImageError::UnknownCompression(*magic)),
-                |(_, format)| format,
-            )
+            .map_or(Err(ImageError::UnknownCompression(*magic)), |(_, format)| format)
     }
 }
 
@@ -76,10 +70,7 @@ pub(crate) fn unpack(format: Format, stream: &[u8], out: &mut [u8]) -> Result<()
     let found = match format {
         Format::Elf => {
             if stream.len() != out.len() {
-                return Err(ImageError::BufferLength {
-                    needed: stream.len(),
-                    given: out.len(),
-                });
+                return Err(ImageError::BufferLength { needed: stream.len(), given: out.len() });
             }
             out.copy_from_slice(stream);
             stream.len()
@@ -109,9 +100,7 @@ fn gzip_header_len(stream: &[u8]) -> Option<usize> {
     }
     let mut at = 10_usize;
     if flags & EXTRA != 0 {
-        at = at
-            .checked_add(2)?
-            .checked_add(usize::from(bytes::u16_at(stream, at)?))?;
+        at = at.checked_add(2)?.checked_add(usize::from(bytes::u16_at(stream, at)?))?;
     }
     for text in [NAME, COMMENT] {
         if flags & text != 0 {
@@ -131,13 +120,7 @@ fn gunzip(stream: &[u8], out: &mut [u8]) -> Result<usize, ImageError> {
     let (deflated, trailer) = stream.split_last_chunk::<8>().ok_or(DAMAGED)?;
     let deflated = deflated.get(header..).ok_or(DAMAGED)?;
     let mut state = alloc::boxed::Box::<DecompressorOxide>::default();
-    let (status, _, found) = decompress(
-        &mut state,
-        deflated,
-        out,
-        0,
-        TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF,
-    );
+    let (status, _, found) = decompress(&mut state, deflated, out, 0, TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF);
     if status != TINFLStatus::Done {
         return Err(DAMAGED);
     }
@@ -149,17 +132,13 @@ fn gunzip(stream: &[u8], out: &mut [u8]) -> Result<usize, ImageError> {
 }
 
 fn unlzma(stream: &[u8], out: &mut [u8]) -> Result<usize, ImageError> {
-    let reader = lzma_rust2::LzmaReader::new_mem_limit(stream, u32::MAX, None)
-        .map_err(|e| lzma_error(Format::Lzma, &e))?;
+    let reader =
+        lzma_rust2::LzmaReader::new_mem_limit(stream, u32::MAX, None).map_err(|e| lzma_error(Format::Lzma, &e))?;
     read_all(reader, Format::Lzma, out)
 }
 
 /// Reads until the stream ends or `out` is full, and checks that a full `out` is also the end of the stream.
-fn read_all(
-    mut reader: impl lzma_rust2::Read,
-    format: Format,
-    out: &mut [u8],
-) -> Result<usize, ImageError> {
+fn read_all(mut reader: impl lzma_rust2::Read, format: Format, out: &mut [u8]) -> Result<usize, ImageError> {
     let mut found = 0_usize;
     loop {
         let rest = out.get_mut(found..).unwrap_or_default();
@@ -186,15 +165,12 @@ fn lzma_error(format: Format, error: &lzma_rust2::Error) -> ImageError {
 
 fn unzstd(stream: &[u8], out: &mut [u8]) -> Result<usize, ImageError> {
     use ruzstd::decoding::errors::FrameDecoderError;
-    ruzstd::decoding::FrameDecoder::new()
-        .decode_all(stream, out)
-        .map_err(|error| match error {
-            FrameDecoderError::TargetTooSmall => ImageError::WrongLength {
-                announced: out.len(),
-                found: out.len().saturating_add(1),
-            },
-            _ => ImageError::DamagedPayload(Format::Zstd),
-        })
+    ruzstd::decoding::FrameDecoder::new().decode_all(stream, out).map_err(|error| match error {
+        FrameDecoderError::TargetTooSmall => {
+            ImageError::WrongLength { announced: out.len(), found: out.len().saturating_add(1) }
+        }
+        _ => ImageError::DamagedPayload(Format::Zstd),
+    })
 }
 
 const LZ4_LEGACY_MAGIC: &[u8] = b"\x02\x21\x4c\x18";
@@ -220,9 +196,5 @@ fn unlz4(stream: &[u8], out: &mut [u8]) -> Result<usize, ImageError> {
         found = found.saturating_add(n);
         rest = after;
     }
-    if rest.is_empty() {
-        Ok(found)
-    } else {
-        Err(DAMAGED)
-    }
+    if rest.is_empty() { Ok(found) } else { Err(DAMAGED) }
 }
