@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The Xenolith hypervisor.
+//! The Xenolith hypervisor: a library tested on the host, and a thin kernel binary over it.
 #![no_std]
 
 extern crate alloc;
 
 pub(crate) mod boot;
+pub(crate) mod config;
+pub(crate) mod domain;
+pub(crate) mod hypercall;
+pub(crate) mod irq;
 pub(crate) mod mm;
+pub(crate) mod pv;
+pub(crate) mod sched;
+pub(crate) mod sync;
 pub(crate) mod x86;
-pub(crate) mod time;

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Sets of numbers as sorted ranges: the I/O ports, device frames and interrupts a domain may use.
-//!
-//! Grown at domain creation and by rare control operations; looked up on emulated port accesses and device mappings, by
-//! binary search. The set holds few ranges: insertion is linear.
+//! Sets of numbers kept as ranges: I/O ports, device frames, interrupts that a domain may use.
 #![forbid(unsafe_code)]
 
 use alloc::vec::Vec;
-use core::ops::Range;
 
-/// A set of numbers. Ranges are half-open, sorted, disjoint and never touch.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Disjoint inclusive ranges in ascending order, never adjacent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RangeSet {
-    ranges: Vec<Range<u64>>,
+    ranges: Vec<(u64, u64)>,
 }
 
 impl RangeSet {
@@ -20,64 +16,59 @@ impl RangeSet {
         Self { ranges: Vec::new() }
     }
 
-    /// Adds all numbers of a range.
-    pub(crate) fn insert(&mut self, range: Range<u64>) {
-        if range.is_empty() {
+    /// Adds `start ..= end`.
+    pub(crate) fn add(&mut self, start: u64, end: u64) {
+        if start > end {
             return;
         }
-        // Everything that touches the new range becomes one with it.
-        let first = self.ranges.partition_point(|r| r.end < range.start);
-        let behind = self.ranges.partition_point(|r| r.start <= range.end);
-        let start = self.ranges.get(first).map_or(range.start, |r| r.start.min(range.start));
-        let end = match behind.checked_sub(1).and_then(|last| self.ranges.get(last)) {
-            Some(last) if behind > first => last.end.max(range.end),
-            _ => range.end,
-        };
-        let start = if behind > first { start } else { range.start };
-        self.ranges.splice(first..behind, [start..end]);
+        let (mut start, mut end) = (start, end);
+        self.ranges.retain(|&(low, high)| {
+            let apart = high.checked_add(1).is_some_and(|next| next < start) || end.checked_add(1).is_some_and(|next| next < low);
+            if !apart {
+                start = start.min(low);
+                end = end.max(high);
+            }
+            apart
+        });
+        let at = self.ranges.partition_point(|&(low, _)| low < start);
+        self.ranges.insert(at, (start, end));
     }
 
-    /// Removes all numbers of a range.
-    pub(crate) fn remove(&mut self, range: Range<u64>) {
-        if range.is_empty() {
+    /// Removes `start ..= end`.
+    pub(crate) fn remove(&mut self, start: u64, end: u64) {
+        if start > end {
             return;
         }
-        let first = self.ranges.partition_point(|r| r.end <= range.start);
-        let behind = self.ranges.partition_point(|r| r.start < range.end).max(first);
-        let rest: Vec<Range<u64>> = self
-            .ranges
-            .get(first..behind)
-            .into_iter()
-            .flatten()
-            .flat_map(|r| [r.start..range.start.min(r.end), range.end.max(r.start)..r.end])
-            .filter(|r| !r.is_empty())
-            .collect();
-        self.ranges.splice(first..behind, rest);
+        let mut kept = Vec::with_capacity(self.ranges.len().saturating_add(1));
+        for &(low, high) in &self.ranges {
+            if high < start || low > end {
+                kept.push((low, high));
+                continue;
+            }
+            if let Some(before) = start.checked_sub(1).filter(|before| low <= *before) {
+                kept.push((low, before));
+            }
+            if let Some(after) = end.checked_add(1).filter(|after| *after <= high) {
+                kept.push((after, high));
+            }
+        }
+        self.ranges = kept;
     }
 
-    /// Whether every number of the range is in the set. An empty range is.
-    pub(crate) fn contains(&self, range: &Range<u64>) -> bool {
-        range.is_empty() || self.at_or_before(range.start).is_some_and(|r| range.end <= r.end)
+    /// Are all of `start ..= end` in the set?
+    pub(crate) fn contains_range(&self, start: u64, end: u64) -> bool {
+        let after = self.ranges.partition_point(|&(low, _)| low <= start);
+        after.checked_sub(1).and_then(|at| self.ranges.get(at)).is_some_and(|&(_, high)| start <= end && end <= high)
     }
 
-    /// Whether the number is in the set.
-    pub(crate) fn has(&self, number: u64) -> bool {
-        self.at_or_before(number).is_some_and(|r| number < r.end)
+    /// Is a number in the set?
+    pub(crate) fn contains(&self, number: u64) -> bool {
+        self.contains_range(number, number)
     }
 
-    /// Whether the set has no numbers at all.
+    /// Is nothing in the set?
     pub(crate) fn is_empty(&self) -> bool {
         self.ranges.is_empty()
-    }
-
-    /// The ranges in ascending order.
-    pub(crate) fn ranges(&self) -> &[Range<u64>] {
-        &self.ranges
-    }
-
-    fn at_or_before(&self, number: u64) -> Option<&Range<u64>> {
-        let behind = self.ranges.partition_point(|r| r.start <= number);
-        self.ranges.get(behind.checked_sub(1)?)
     }
 }
 
@@ -89,32 +80,28 @@ mod tests {
     #[test]
     fn merges_and_splits() {
         let mut set = RangeSet::new();
-        set.insert(0..0x10000);
-        set.remove(0x20..0x22);
-        set.remove(0xcf8..0xd00);
-        assert_eq!(set.ranges(), [0..0x20, 0x22..0xcf8, 0xd00..0x10000]);
-        assert!(set.contains(&(0x3f8..0x400)) && !set.contains(&(0x1f..0x21)) && !set.has(0xcf8));
-        set.insert(0x20..0x22);
-        assert_eq!(set.ranges(), [0..0xcf8, 0xd00..0x10000]);
-        assert!(set.contains(&(5..5)) && !set.is_empty());
+        set.add(10, 19);
+        set.add(20, 29);
+        assert_eq!(set.ranges, [(10, 29)]);
+        set.remove(15, 15);
+        assert!(set.contains_range(10, 14) && !set.contains(15) && set.contains_range(16, 29));
+        assert!(!set.contains_range(14, 16));
+        set.add(0, u64::MAX);
+        set.remove(u64::MAX, u64::MAX);
+        assert_eq!(set.ranges, [(0, u64::MAX - 1)]);
     }
 
     proptest! {
         #[test]
-        fn agrees_with_a_bitmap(ops in prop::collection::vec((any::<bool>(), 0u64..100, 0u64..30), 0..60)) {
-            let mut set = RangeSet::new();
-            let mut bitmap = [false; 130];
-            for (add, start, len) in ops {
-                let range = start..start + len;
-                if add { set.insert(range) } else { set.remove(range) }
-                bitmap[start as usize..(start + len) as usize].fill(add);
-                for pair in set.ranges().windows(2) {
-                    prop_assert!(pair[0].end < pair[1].start);
-                }
-                for n in 0..130 {
-                    prop_assert_eq!(set.has(n), bitmap[n as usize]);
-                }
-                prop_assert_eq!(set.contains(&(start..start + len)), bitmap[start as usize..(start + len) as usize].iter().all(|b| *b));
+        fn agrees_with_a_bitmap(ops in prop::collection::vec((any::<bool>(), 0_u64..64, 0_u64..64), 0..40)) {
+            let (mut set, mut model) = (RangeSet::new(), [false; 64]);
+            for (add, a, b) in ops {
+                let (low, high) = (a.min(b), a.max(b));
+                if add { set.add(low, high) } else { set.remove(low, high) }
+                model[low as usize..=high as usize].fill(add);
+            }
+            for number in 0..64 {
+                prop_assert_eq!(set.contains(number), model[number as usize]);
             }
         }
     }

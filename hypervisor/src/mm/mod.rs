@@ -2,3 +2,10 @@
 //! Frames, page types, references and mappings.
 
 pub(crate) mod buddy;
+pub(crate) mod flush;
+pub(crate) mod frame_table;
+pub(crate) mod layout;
+pub(crate) mod m2p;
+pub(crate) mod map;
+pub(crate) mod page_type;
+pub(crate) mod type_ref;

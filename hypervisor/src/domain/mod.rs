@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a guest is: its memory, its vCPUs, its event channels, grants and rights, and who locks what.
+#![forbid(unsafe_code)]
+
+pub(crate) mod memory;
+pub(crate) mod rangeset;
+pub(crate) mod table;
+pub(crate) mod vcpu;
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use hypercalls::frame::Mfn;
+use hypercalls::ids::{DomId, VcpuId};
+
+use crate::domain::memory::Memory;
+use crate::domain::rangeset::RangeSet;
+use crate::domain::vcpu::Vcpu;
+use crate::sync::{Rank, SpinLock};
+
+/// Proof that its holder changes page tables of a domain alone: the value under [`Domain::mmu`].
+#[derive(Debug, Default)]
+pub(crate) struct MmuState {
+    _private: (),
+}
+
+/// What the hardware lets a domain touch.
+#[derive(Debug, Default)]
+pub(crate) struct Rights {
+    /// I/O ports.
+    pub(crate) ports: RangeSet,
+    /// Machine frames that are not memory.
+    pub(crate) iomem: RangeSet,
+    /// Interrupts (pirqs).
+    pub(crate) irqs: RangeSet,
+}
+
+/// Why a domain stopped, and who holds it.
+#[derive(Debug, Default)]
+pub(crate) struct Lifecycle {
+    /// `SHUTDOWN_*`, once the guest or its crash said so.
+    pub(crate) shutdown: Option<u32>,
+    /// Teardown has begun.
+    pub(crate) dying: bool,
+}
+
+/// A domain. Lives as long as references to it do; its memory goes in preemptible steps before (`pv/teardown.rs`).
+pub(crate) struct Domain {
+    /// Number.
+    pub(crate) id: DomId,
+    /// UUID that the toolstack chose.
+    pub(crate) handle: SpinLock<[u8; 16]>,
+    /// May call the privileged hypercalls and own hardware.
+    pub(crate) is_control: bool,
+    /// vCPU ids are below this.
+    pub(crate) max_vcpus: u32,
+    vcpus: SpinLock<Vec<Arc<Vcpu>>>,
+    /// The shared_info page.
+    pub(crate) shared_info: Mfn,
+    /// Held for every promotion, demotion and change of a live page table of this domain.
+    pub(crate) mmu: SpinLock<MmuState>,
+    /// Pages owned.
+    pub(crate) memory: SpinLock<Memory>,
+    /// Hardware rights.
+    pub(crate) rights: SpinLock<Rights>,
+    /// Any hardware right at all: allows cache attributes in its mappings.
+    pub(crate) has_hardware: AtomicBool,
+    /// CPUs that have (or lazily keep) this domain's tables loaded, bit per CPU.
+    pub(crate) dirty_cpus: AtomicU64,
+    /// Reasons why no vCPU of it runs; 0 = may run.
+    pub(crate) pause_count: AtomicU32,
+    /// State of its life.
+    pub(crate) lifecycle: SpinLock<Lifecycle>,
+    /// `VMASST_TYPE_*` bits that are on.
+    pub(crate) vm_assist: AtomicU64,
+    /// Reported by `XENMEM_memory_map` once the toolstack set it.
+    pub(crate) memory_map: SpinLock<Vec<hypercalls::memory::E820Entry>>,
+}
+
+/// Shared ownership of a domain.
+pub(crate) type DomainRef = Arc<Domain>;
+
+/// Everything needed to make a domain.
+pub(crate) struct NewDomain {
+    /// Number.
+    pub(crate) id: DomId,
+    /// UUID.
+    pub(crate) handle: [u8; 16],
+    /// Control domain?
+    pub(crate) is_control: bool,
+    /// vCPU limit.
+    pub(crate) max_vcpus: u32,
+    /// A zeroed frame, already given to the domain as shared memory.
+    pub(crate) shared_info: Mfn,
+}
+
+impl Domain {
+    /// An empty domain, paused once.
+    pub(crate) fn new(new: &NewDomain) -> Self {
+        Self {
+            id: new.id,
+            handle: SpinLock::new(Rank::DomainLifecycle, new.handle),
+            is_control: new.is_control,
+            max_vcpus: new.max_vcpus,
+            vcpus: SpinLock::new(Rank::DomainLifecycle, Vec::new()),
+            shared_info: new.shared_info,
+            mmu: SpinLock::new(Rank::Mmu, MmuState::default()),
+            memory: SpinLock::new(Rank::PageList, Memory::default()),
+            rights: SpinLock::new(Rank::DomainLifecycle, Rights::default()),
+            has_hardware: AtomicBool::new(new.is_control),
+            dirty_cpus: AtomicU64::new(0),
+            pause_count: AtomicU32::new(1),
+            lifecycle: SpinLock::new(Rank::DomainLifecycle, Lifecycle::default()),
+            vm_assist: AtomicU64::new(0),
+            memory_map: SpinLock::new(Rank::DomainLifecycle, Vec::new()),
+        }
+    }
+
+    /// Adds the next vCPU.
+    pub(crate) fn add_vcpu(&self, vcpu: Arc<Vcpu>) {
+        self.vcpus.lock().push(vcpu);
+    }
+
+    /// A vCPU by number.
+    pub(crate) fn vcpu(&self, id: VcpuId) -> Option<Arc<Vcpu>> {
+        self.vcpus.lock().get(id.raw() as usize).cloned()
+    }
+
+    /// All vCPUs; a snapshot.
+    pub(crate) fn vcpus(&self) -> Vec<Arc<Vcpu>> {
+        self.vcpus.lock().clone()
+    }
+
+    /// Lets go of the vCPUs, which refer back to the domain; at its end.
+    pub(crate) fn take_vcpus(&self) -> Vec<Arc<Vcpu>> {
+        core::mem::take(&mut *self.vcpus.lock())
+    }
+
+    /// Is an assist (`VMASST_TYPE_*` bit) on?
+    pub(crate) fn assists(&self, bit: u32) -> bool {
+        self.vm_assist.load(Ordering::Relaxed) >> bit & 1 != 0
+    }
+
+    /// CPUs whose TLBs may know this domain's tables.
+    pub(crate) fn dirty_cpus(&self) -> u64 {
+        self.dirty_cpus.load(Ordering::Acquire)
+    }
+}

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A virtual CPU: what any CPU may look at ([`Vcpu`]) and what only the CPU that runs it touches ([`VcpuState`]).
+#![forbid(unsafe_code)]
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use hypercalls::frame::Mfn;
+use hypercalls::ids::VcpuId;
+use hypercalls::trap::{TrapFlags, TrapInfo};
+
+use crate::config::LEGACY_MAX_VCPUS;
+use crate::domain::Domain;
+use crate::domain::memory::WritableRef;
+use crate::mm::map;
+use crate::sched::runstate::Runstate;
+use crate::sync::{Owned, Rank, SpinLock};
+use crate::x86::fpu::FpuArea;
+use crate::x86::regs::EntryArea;
+
+/// Bits of [`Vcpu::pause_flags`]: each is a reason not to run.
+pub(crate) mod pause {
+    /// Never brought up, or taken down (VCPUOP_down).
+    pub(crate) const DOWN: u32 = 1;
+    /// Waits for an event (SCHEDOP_block, SCHEDOP_poll).
+    pub(crate) const BLOCKED: u32 = 2;
+    /// A timer or event woke it for SCHEDOP_poll; not a reason, a note.
+    pub(crate) const POLLING: u32 = 4;
+}
+
+/// Bits of [`Vcpu::pending`]: looked at before every return to the guest.
+pub(crate) mod pending {
+    /// Deliver an NMI.
+    pub(crate) const NMI: u32 = 1;
+    /// Write the runstate area (deferred while in user mode).
+    pub(crate) const RUNSTATE: u32 = 2;
+    /// Write the time areas.
+    pub(crate) const TIME: u32 = 4;
+}
+
+/// A virtual CPU.
+pub(crate) struct Vcpu {
+    /// Number within its domain.
+    pub(crate) id: VcpuId,
+    /// Its domain.
+    pub(crate) domain: Arc<Domain>,
+    /// Its number for the scheduler.
+    pub(crate) unit: u32,
+    /// Reasons not to run, bits of [`pause`].
+    pub(crate) pause_flags: AtomicU32,
+    /// Times paused by the toolstack (VCPU granularity).
+    pub(crate) pause_count: AtomicU32,
+    /// Work before the next return to the guest, bits of [`pending`].
+    pub(crate) pending: AtomicU32,
+    /// VCPUOP_initialise was done.
+    pub(crate) initialised: AtomicBool,
+    /// Ports that SCHEDOP_poll waits for: 0 none, -1 any of several, else the port.
+    pub(crate) poll_port: AtomicU32,
+    /// Machine address of its vcpu_info.
+    info_addr: AtomicU64,
+    /// The page that VCPUOP_register_vcpu_info gave.
+    pub(crate) info_page: SpinLock<Option<WritableRef>>,
+    /// Accounting for vcpu_runstate_info.
+    pub(crate) runstate: SpinLock<Runstate>,
+    /// Singleshot timer's deadline in system time, 0 if none (`time`).
+    pub(crate) timer_deadline: AtomicU64,
+    /// Periodic timer: period in ns, 0 if none.
+    pub(crate) timer_period: AtomicU64,
+    /// CPUs it may run on, bit per CPU.
+    pub(crate) hard_affinity: AtomicU64,
+    /// CPUs it prefers.
+    pub(crate) soft_affinity: AtomicU64,
+    /// Registers and everything else that only its CPU touches.
+    pub(crate) state: Owned<VcpuState>,
+}
+
+/// A registered entry point of the guest kernel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Callback {
+    /// Where; 0 = none.
+    pub(crate) address: u64,
+    /// Mask events on entry.
+    pub(crate) mask_events: bool,
+}
+
+/// An exception waiting to be delivered to the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PendingTrap {
+    /// Vector.
+    pub(crate) vector: u8,
+    /// Error code, for vectors that push one.
+    pub(crate) error_code: Option<u32>,
+}
+
+/// State of a vCPU that belongs to the CPU which runs it.
+pub(crate) struct VcpuState {
+    /// Register file; entry code saves here. Its address is RSP0 while the vCPU runs.
+    pub(crate) entry: EntryArea,
+    /// Guest kernel mode (else guest user mode); both are CPL 3.
+    pub(crate) kernel_mode: bool,
+    /// CR3 of kernel mode; holds a type reference. `None` before initialisation.
+    pub(crate) kernel_root: Option<Mfn>,
+    /// CR3 of user mode; holds a type reference.
+    pub(crate) user_root: Option<Mfn>,
+    /// Exception handlers by vector.
+    pub(crate) traps: Box<[TrapInfo; 256]>,
+    /// Events.
+    pub(crate) event_callback: Callback,
+    /// Failed segment loads.
+    pub(crate) failsafe_callback: Callback,
+    /// SYSCALL from 64-bit user mode.
+    pub(crate) syscall_callback: Callback,
+    /// SYSCALL from 32-bit user mode.
+    pub(crate) syscall32_callback: Callback,
+    /// SYSENTER.
+    pub(crate) sysenter_callback: Callback,
+    /// NMIs, if not by the trap table.
+    pub(crate) nmi_callback: Callback,
+    /// Stack for entries from user mode.
+    pub(crate) kernel_sp: u64,
+    /// Its selector.
+    pub(crate) kernel_ss: u16,
+    /// Data segment selectors while it does not run: ds, es, fs, gs.
+    pub(crate) selectors: [u16; 4],
+    /// FS base while it does not run.
+    pub(crate) fs_base: u64,
+    /// GS base of guest kernel mode, while not active on the CPU.
+    pub(crate) gs_base_kernel: u64,
+    /// GS base of guest user mode, while not active on the CPU.
+    pub(crate) gs_base_user: u64,
+    /// Debug registers 0 to 3, 6 and 7 at their own index.
+    pub(crate) debug: [u64; 8],
+    /// CR0.TS as the guest set it.
+    pub(crate) task_switched: bool,
+    /// CR4 bits that the guest chose among those it may.
+    pub(crate) cr4: u64,
+    /// GDT frames (typed descriptor pages) and how many entries.
+    pub(crate) gdt_frames: [Option<Mfn>; 14],
+    /// Entries in the guest's GDT.
+    pub(crate) gdt_entries: u32,
+    /// LDT: linear address and number of entries.
+    pub(crate) ldt_base: u64,
+    /// Entries in the LDT.
+    pub(crate) ldt_entries: u32,
+    /// LDT pages found so far (typed descriptor pages).
+    pub(crate) ldt_frames: [Option<Mfn>; 16],
+    /// XSAVE image and XCR0.
+    pub(crate) fpu: FpuArea,
+    /// Virtual IOPL.
+    pub(crate) iopl: u8,
+    /// I/O permission bitmap: guest address and number of ports.
+    pub(crate) io_bitmap: u64,
+    /// Ports the bitmap covers.
+    pub(crate) io_bitmap_ports: u32,
+    /// TSC_AUX.
+    pub(crate) tsc_aux: u32,
+    /// An NMI is being handled: no further one until iret.
+    pub(crate) nmi_masked: bool,
+    /// Exception to deliver before anything else.
+    pub(crate) trap: Option<PendingTrap>,
+    /// Guest address of the runstate area, 0 if none.
+    pub(crate) runstate_area: u64,
+    /// Guest address of the second vcpu_time_info, 0 if none.
+    pub(crate) time_area: u64,
+}
+
+/// Words of a vcpu_info that hypervisor and guest share.
+#[derive(Clone, Copy)]
+pub(crate) struct VcpuInfo {
+    mfn: Mfn,
+    offset: usize,
+}
+
+impl VcpuInfo {
+    /// At a machine address, 64 bytes inside one page.
+    pub(crate) fn at(address: u64) -> Self {
+        Self { mfn: Mfn::from_addr(address), offset: (address & 0xfff) as usize }
+    }
+
+    fn byte(self, index: usize) -> &'static core::sync::atomic::AtomicU8 {
+        &map::bytes(self.mfn)[(self.offset + index) & 0xfff]
+    }
+
+    /// The 64-bit word at byte `index`.
+    pub(crate) fn word(self, index: usize) -> &'static AtomicU64 {
+        &map::words(self.mfn)[((self.offset + index) & 0xfff) / 8]
+    }
+
+    /// evtchn_upcall_pending.
+    #[inline]
+    pub(crate) fn upcall_pending(self) -> &'static core::sync::atomic::AtomicU8 {
+        self.byte(0)
+    }
+
+    /// evtchn_upcall_mask.
+    #[inline]
+    pub(crate) fn upcall_mask(self) -> &'static core::sync::atomic::AtomicU8 {
+        self.byte(1)
+    }
+
+    /// evtchn_pending_sel.
+    pub(crate) fn pending_sel(self) -> &'static AtomicU64 {
+        self.word(8)
+    }
+
+    /// arch.cr2.
+    pub(crate) fn cr2(self) -> &'static AtomicU64 {
+        self.word(16)
+    }
+}
+
+impl Vcpu {
+    /// A vCPU that is down, with its vcpu_info in the shared info page if it has a slot there.
+    pub(crate) fn new(domain: &Arc<Domain>, id: VcpuId, unit: u32, fpu: FpuArea, now_ns: u64) -> Self {
+        let slot = if id.raw() < LEGACY_MAX_VCPUS { u64::from(id.raw()) } else { 0 };
+        Self {
+            id,
+            domain: domain.clone(),
+            unit,
+            pause_flags: AtomicU32::new(pause::DOWN),
+            pause_count: AtomicU32::new(0),
+            pending: AtomicU32::new(pending::TIME),
+            initialised: AtomicBool::new(false),
+            poll_port: AtomicU32::new(0),
+            info_addr: AtomicU64::new(domain.shared_info.to_addr() + slot * 64),
+            info_page: SpinLock::new(Rank::PageList, None),
+            runstate: SpinLock::new(Rank::RunQueue, Runstate::new(now_ns)),
+            timer_deadline: AtomicU64::new(0),
+            timer_period: AtomicU64::new(0),
+            hard_affinity: AtomicU64::new(!0),
+            soft_affinity: AtomicU64::new(!0),
+            state: Owned::new(VcpuState::new(fpu)),
+        }
+    }
+
+    /// Its vcpu_info now.
+    #[inline]
+    pub(crate) fn info(&self) -> VcpuInfo {
+        VcpuInfo::at(self.info_addr.load(Ordering::Acquire))
+    }
+
+    /// Has it a vcpu_info of its own (not the shared dummy of vCPUs beyond the legacy 32)?
+    pub(crate) fn has_info(&self) -> bool {
+        self.id.raw() < LEGACY_MAX_VCPUS || self.info_page.lock().is_some()
+    }
+
+    /// Moves its vcpu_info; the caller has copied the contents.
+    pub(crate) fn set_info(&self, address: u64) {
+        self.info_addr.store(address, Ordering::Release);
+    }
+
+    /// May it run, as far as flags and pause counts go?
+    pub(crate) fn is_runnable(&self) -> bool {
+        self.pause_flags.load(Ordering::Acquire) & (pause::DOWN | pause::BLOCKED) == 0
+            && self.pause_count.load(Ordering::Acquire) == 0
+            && self.domain.pause_count.load(Ordering::Acquire) == 0
+    }
+
+    /// Is an event upcall due: pending and not masked?
+    #[inline]
+    pub(crate) fn event_due(&self) -> bool {
+        let info = self.info();
+        info.upcall_pending().load(Ordering::Acquire) != 0 && info.upcall_mask().load(Ordering::Acquire) == 0
+    }
+}
+
+const NO_TRAP: TrapInfo = TrapInfo { vector: 0, flags: TrapFlags::empty(), cs: 0, _pad: [0; 4], address: 0 };
+
+impl VcpuState {
+    /// State of a vCPU that was never initialised.
+    pub(crate) fn new(fpu: FpuArea) -> Self {
+        Self {
+            entry: EntryArea::default(),
+            kernel_mode: true,
+            kernel_root: None,
+            user_root: None,
+            traps: Box::new([NO_TRAP; 256]),
+            event_callback: Callback::default(),
+            failsafe_callback: Callback::default(),
+            syscall_callback: Callback::default(),
+            syscall32_callback: Callback::default(),
+            sysenter_callback: Callback::default(),
+            nmi_callback: Callback::default(),
+            kernel_sp: 0,
+            kernel_ss: 0,
+            selectors: [0; 4],
+            fs_base: 0,
+            gs_base_kernel: 0,
+            gs_base_user: 0,
+            debug: [0, 0, 0, 0, 0, 0, 0xffff_0ff0, 0x400],
+            task_switched: false,
+            cr4: 0,
+            gdt_frames: [None; 14],
+            gdt_entries: 0,
+            ldt_base: 0,
+            ldt_entries: 0,
+            ldt_frames: [None; 16],
+            fpu,
+            iopl: 0,
+            io_bitmap: 0,
+            io_bitmap_ports: 0,
+            tsc_aux: 0,
+            nmi_masked: false,
+            trap: None,
+            runstate_area: 0,
+            time_area: 0,
+        }
+    }
+
+    /// Queues an exception for the guest.
+    pub(crate) fn inject(&mut self, vector: u8, error_code: Option<u32>) {
+        self.trap = Some(PendingTrap { vector, error_code });
+    }
+}

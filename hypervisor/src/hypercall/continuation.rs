@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Preemption of long operations: a call works until its budget is spent, then returns `Outcome::Preempted` with arguments
+//! that describe the rest; events are delivered and the guest's `syscall` instruction runs again.
+#![forbid(unsafe_code)]
+
+use crate::config::PREEMPT_ENTRIES;
+
+/// The operation was interrupted with its progress recorded; run it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Preempted;
+
+/// Work units (page-table entries, pages, list elements) left before a call must let go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    left: u32,
+}
+
+impl Budget {
+    /// A fresh budget.
+    pub(crate) fn new() -> Self {
+        Self { left: PREEMPT_ENTRIES }
+    }
+
+    /// A budget that never ends: boot only.
+    pub(crate) fn unlimited() -> Self {
+        Self { left: u32::MAX }
+    }
+
+    /// Accounts for one unit of work; fails when the budget is used up, before the unit is done.
+    #[inline]
+    pub(crate) fn spend(&mut self, units: u32) -> Result<(), Preempted> {
+        if self.left == u32::MAX {
+            return Ok(());
+        }
+        if self.left < units {
+            self.left = 0;
+            return Err(Preempted);
+        }
+        self.left -= units;
+        Ok(())
+    }
+
+    /// Is it used up?
+    pub(crate) fn is_spent(&self) -> bool {
+        self.left == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_out_once() {
+        let mut budget = Budget::new();
+        assert_eq!(budget.spend(PREEMPT_ENTRIES), Ok(()));
+        assert_eq!(budget.spend(1), Err(Preempted));
+        assert!(budget.is_spent());
+        assert_eq!(Budget::unlimited().spend(u32::MAX), Ok(()));
+    }
+}

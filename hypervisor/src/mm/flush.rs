@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! TLB flushes across CPUs, and the clock that tells which CPUs need none.
+//!
+//! The clock ticks only when a flush is forced. A CPU notes the clock at each full flush of its own (CR3 loads); a frame
+//! notes it when its last typed use ends. A CPU can hold a stale translation of the frame only if its note is not newer.
+//!
+//! A request is a number in the target's mailbox and an interrupt. The requester waits, answering its own mailbox: every
+//! wait loop in the hypervisor does (`sync::relax`), so two CPUs that flush each other both get on.
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use crate::sync;
+use crate::x86::percpu::{self, CpuLocal};
+use crate::x86::{ipi, tlb};
+
+static CLOCK: AtomicU32 = AtomicU32::new(1);
+
+/// The TLB clock now.
+#[inline]
+pub(crate) fn clock() -> u32 {
+    CLOCK.load(Ordering::Acquire)
+}
+
+/// Can this CPU hold a translation from the time of `stamp`?
+fn may_be_stale(cpu: &CpuLocal, stamp: u32) -> bool {
+    cpu.tlb_time.load(Ordering::Acquire).wrapping_sub(stamp).cast_signed() <= 0
+}
+
+/// A set of CPUs, bit per number.
+pub(crate) type CpuBits = u64;
+
+/// Flushes everything on this CPU.
+pub(crate) fn local() {
+    let cpu = percpu::this();
+    let now = clock();
+    tlb::flush_local(cpu);
+    cpu.tlb_time.store(now, Ordering::Release);
+}
+
+/// Flushes CPUs that may hold translations as old as `stamp`, and waits until they have.
+pub(crate) fn everyone_since(stamp: u32) {
+    since(!0, stamp);
+}
+
+/// Flushes those of `cpus` that may hold translations as old as `stamp`, and waits.
+pub(crate) fn since(cpus: CpuBits, stamp: u32) {
+    let mut stale: CpuBits = 0;
+    for cpu in percpu::all() {
+        let bit = 1 << cpu.id().raw();
+        if cpus & bit != 0 && may_be_stale(cpu, stamp) {
+            stale |= bit;
+        }
+    }
+    if stale != 0 {
+        // Later stamps equal the new value or exceed it, and the flushed CPUs note the new value.
+        CLOCK.fetch_add(1, Ordering::AcqRel);
+        on(stale);
+    }
+}
+
+/// Flushes everything on `cpus` and waits until it is done.
+pub(crate) fn on(cpus: CpuBits) {
+    let this = percpu::this();
+    let mut tickets = [0_usize; crate::config::MAX_CPUS];
+    for cpu in percpu::all() {
+        if cpus >> cpu.id().raw() & 1 == 0 || cpu.id() == this.id() {
+            continue;
+        }
+        let ticket = cpu.flush_posted.fetch_add(1, Ordering::AcqRel).wrapping_add(1);
+        if let Some(slot) = tickets.get_mut(cpu.id().index()) {
+            *slot = ticket;
+        }
+        ipi::flush(cpu);
+    }
+    if cpus >> this.id().raw() & 1 != 0 {
+        local();
+    }
+    for cpu in percpu::all() {
+        if cpus >> cpu.id().raw() & 1 == 0 || cpu.id() == this.id() {
+            continue;
+        }
+        let ticket = tickets.get(cpu.id().index()).copied().unwrap_or(0);
+        while (cpu.flush_done.load(Ordering::Acquire).wrapping_sub(ticket)).cast_signed() < 0 {
+            sync::relax();
+        }
+    }
+}
+
+/// Answers this CPU's mailbox.
+pub(crate) fn poll() {
+    let cpu = percpu::this();
+    let posted = cpu.flush_posted.load(Ordering::Acquire);
+    if posted != cpu.flush_done.load(Ordering::Relaxed) {
+        local();
+        cpu.flush_done.store(posted, Ordering::Release);
+    }
+}

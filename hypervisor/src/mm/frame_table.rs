@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The frame table: one [`Frame`] for every machine frame below the end of memory, and the allocator over it.
+//!
+//! Stretches of the frame table that describe no memory at all are backed by one shared page of zeros, so every number
+//! below [`max_page`] has a record.
+// UNSAFETY: makes references into the mapped frame table.
+#![expect(unsafe_code, reason = "the frame table is a mapped array")]
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use hypercalls::frame::Mfn;
+
+use crate::mm::buddy::{Buddy, FrameLinks};
+use crate::mm::layout::FRAME_TABLE_START;
+use crate::mm::page_type::Frame;
+use crate::mm::{flush, map};
+use crate::sync::{Rank, SpinLock};
+
+static MAX_PAGE: AtomicU64 = AtomicU64::new(0);
+static TOTAL: AtomicU64 = AtomicU64::new(0);
+static BUDDY: SpinLock<Buddy> = SpinLock::new(Rank::FrameAllocator, Buddy::new());
+
+/// One more than the highest frame number with a record.
+pub(crate) fn max_page() -> u64 {
+    MAX_PAGE.load(Ordering::Relaxed)
+}
+
+/// Frames of memory that the hypervisor manages, free or not.
+pub(crate) fn total_frames() -> u64 {
+    TOTAL.load(Ordering::Relaxed)
+}
+
+/// The table is mapped and zeroed for frames below `max_page`.
+///
+/// # Safety
+/// `FRAME_TABLE_START` is mapped writable and zeroed for `max_page` records, for ever.
+pub(crate) unsafe fn init(max_page: u64) {
+    MAX_PAGE.store(max_page, Ordering::Release);
+}
+
+/// The record of a frame, whether there is memory or not.
+#[inline]
+pub(crate) fn frame(mfn: Mfn) -> Option<&'static Frame> {
+    if mfn.raw() >= max_page() {
+        return None;
+    }
+    // SAFETY: `init` promised records for every number below `max_page`; all fields are atomics.
+    Some(unsafe { &*(FRAME_TABLE_START as *const Frame).add(mfn.raw() as usize) })
+}
+
+/// The record of a frame that holds memory; `None` for devices, firmware and holes.
+#[inline]
+pub(crate) fn ram(mfn: Mfn) -> Option<&'static Frame> {
+    frame(mfn).filter(|frame| frame.is_ram())
+}
+
+/// The number of a frame record.
+#[inline]
+pub(crate) fn mfn_of(frame: &Frame) -> Mfn {
+    Mfn::new((core::ptr::from_ref(frame) as u64 - FRAME_TABLE_START) / size_of::<Frame>() as u64)
+}
+
+struct Links;
+
+impl Links {
+    fn frame(mfn: u64) -> &'static Frame {
+        frame(Mfn::new(mfn)).expect("the allocator only touches frames it was given")
+    }
+}
+
+impl FrameLinks for Links {
+    fn next(&self, mfn: u64) -> u64 {
+        Self::frame(mfn).next.load(Ordering::Relaxed).into()
+    }
+    fn set_next(&mut self, mfn: u64, next: u64) {
+        Self::frame(mfn).next.store(next as u32, Ordering::Relaxed);
+    }
+    fn prev(&self, mfn: u64) -> u64 {
+        Self::frame(mfn).prev.load(Ordering::Relaxed).into()
+    }
+    fn set_prev(&mut self, mfn: u64, prev: u64) {
+        Self::frame(mfn).prev.store(prev as u32, Ordering::Relaxed);
+    }
+    fn free_order(&self, mfn: u64) -> Option<u32> {
+        frame(Mfn::new(mfn)).and_then(Frame::free_order)
+    }
+    fn set_free_order(&mut self, mfn: u64, order: Option<u32>) {
+        Self::frame(mfn).set_free_order(order);
+    }
+}
+
+/// Hands a range of frames to the allocator, at boot.
+pub(crate) fn add_memory(start: Mfn, end: Mfn) {
+    for number in start.raw()..end.raw() {
+        Links::frame(number).set_ram();
+    }
+    TOTAL.fetch_add(end.raw() - start.raw(), Ordering::Relaxed);
+    BUDDY.lock().add_range(&mut Links, start.raw(), end.raw());
+}
+
+/// Counts memory that is managed but never free (the image, the tables).
+pub(crate) fn count_reserved(frames: u64) {
+    TOTAL.fetch_add(frames, Ordering::Relaxed);
+}
+
+/// Frames free now.
+pub(crate) fn free_frames() -> u64 {
+    BUDDY.lock().free_frames()
+}
+
+/// Allocates 2^order frames, aligned to their size, below `limit` if given. Contents are whatever they were; no CPU has
+/// stale translations of them when this returns.
+pub(crate) fn alloc(order: u32, limit: Option<Mfn>) -> Option<Mfn> {
+    let mfn = BUDDY.lock().alloc(&mut Links, order, limit.map(Mfn::raw))?;
+    let mut newest = None::<u32>;
+    for number in mfn..mfn + (1 << order) {
+        let frame = Links::frame(number);
+        frame.set_free_order(None);
+        let stamp = frame.stamp();
+        newest = Some(newest.map_or(stamp, |newest| if stamp.wrapping_sub(newest) < 1 << 31 { stamp } else { newest }));
+    }
+    if let Some(stamp) = newest {
+        flush::everyone_since(stamp);
+    }
+    Some(Mfn::new(mfn))
+}
+
+/// Allocates frames and fills them with zeros.
+pub(crate) fn alloc_zeroed(order: u32, limit: Option<Mfn>) -> Option<Mfn> {
+    let mfn = alloc(order, limit)?;
+    for number in mfn.raw()..mfn.raw() + (1 << order) {
+        map::zero(Mfn::new(number));
+    }
+    Some(mfn)
+}
+
+/// Gives frames back. Their stamps say until when translations may be cached.
+pub(crate) fn free(mfn: Mfn, order: u32) {
+    for number in mfn.raw()..mfn.raw() + (1 << order) {
+        let frame = Links::frame(number);
+        frame.disown();
+        frame.set_stamp(flush::clock());
+        frame.set_free_order(None);
+    }
+    BUDDY.lock().free(&mut Links, mfn.raw(), order);
+}

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Scheduling units and deadlines; knows nothing of domains.
+#![forbid(unsafe_code)]
+
+pub(crate) mod runstate;

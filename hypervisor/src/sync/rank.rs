@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The lock order, and its only statement: a lock is taken only while holding locks of lower ranks (listed earlier).
+//! Two locks of one rank: the lower `DomId` first.
+#![forbid(unsafe_code)]
+
+/// Outermost first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Rank {
+    /// Which domains exist.
+    DomainTable,
+    /// A domain's life: pause counts, shutdown, teardown.
+    DomainLifecycle,
+    /// A domain's page tables: promotion, demotion, entry updates.
+    Mmu,
+    /// A grant table.
+    GrantTable,
+    /// A domain's physical interrupts.
+    Pirq,
+    /// A domain's event channels.
+    EventChannel,
+    /// A domain's list of pages.
+    PageList,
+    /// The kernel heap.
+    Heap,
+    /// The hypervisor's own page tables.
+    HostTables,
+    /// Free frames.
+    FrameAllocator,
+    /// Run queues.
+    RunQueue,
+    /// A CPU's timers.
+    TimerQueue,
+    /// Interrupt lines and controllers.
+    InterruptLine,
+    /// PCI configuration space, CMOS and other index/data ports.
+    PortPair,
+    /// Console ring and devices.
+    Console,
+}

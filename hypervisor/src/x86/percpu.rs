@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What each CPU has for itself, found from the stack pointer: a 64 KiB block that starts with [`CpuLocal`] and ends with
+//! the stack. Everything in `CpuLocal` may be read by other CPUs and is therefore atomic.
+// UNSAFETY: turns the stack pointer into a reference to the block it lies in.
+#![expect(unsafe_code, reason = "per-CPU data is found from the stack pointer")]
+
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+use crate::config::{CPU_BLOCK_BYTES, MAX_CPUS};
+use crate::x86::gdt::Tss;
+
+/// End of each interrupt stack inside the block, for the TSS's IST slots 1 to 4 (NMI, #MC, #DF, #DB).
+const IST_ENDS: [usize; 4] = [0x5000, 0x6000, 0x7000, 0x8000];
+
+/// A physical CPU, 0 the boot CPU, dense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct CpuId(u32);
+
+impl CpuId {
+    /// The boot CPU.
+    pub(crate) const BOOT: Self = Self(0);
+
+    /// From a dense index below [`MAX_CPUS`].
+    pub(crate) fn new(index: u32) -> Self {
+        assert!((index as usize) < MAX_CPUS, "CPU number out of range");
+        Self(index)
+    }
+
+    /// Dense index.
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// Dense index as the ABI carries it.
+    pub(crate) fn raw(self) -> u32 {
+        self.0
+    }
+}
+
+/// Data of one CPU.
+#[repr(C)]
+pub(crate) struct CpuLocal {
+    /// End of the running vCPU's register file. First: entry.S reads it at offset 0.
+    rsp0: AtomicU64,
+    id: AtomicU32,
+    /// Local APIC id.
+    pub(crate) apic_id: AtomicU32,
+    /// Requests other CPUs (or interrupt handlers) raised, bits of `irq::softirq`.
+    pub(crate) softirqs: AtomicU32,
+    /// TLB clock value of this CPU's last full flush.
+    pub(crate) tlb_time: AtomicU32,
+    /// A vCPU pointer owned by the scheduler glue (`Arc::into_raw`), null while idle before the first.
+    pub(crate) current: AtomicPtr<()>,
+    /// Machine address in CR3 now.
+    pub(crate) cr3: AtomicU64,
+    /// Guest GDT frames mapped in this CPU's window.
+    pub(crate) gdt_frames: AtomicU32,
+    /// Guest LDT pages mapped in this CPU's window, one bit a page.
+    pub(crate) ldt_pages: AtomicU32,
+    /// Interrupts that arrived, for debug keys.
+    pub(crate) interrupts: AtomicU64,
+    /// NMIs seen.
+    pub(crate) nmis: AtomicU64,
+    /// Sequence of this CPU's flush mailbox: requests posted.
+    pub(crate) flush_posted: AtomicUsize,
+    /// Sequence answered.
+    pub(crate) flush_done: AtomicUsize,
+    pub(crate) tss: Tss,
+}
+
+static CPUS: [AtomicPtr<CpuLocal>; MAX_CPUS] = [const { AtomicPtr::new(core::ptr::null_mut()) }; MAX_CPUS];
+
+/// The CPU this runs on.
+#[inline(always)]
+pub(crate) fn this() -> &'static CpuLocal {
+    let sp: usize;
+    // SAFETY: only reads the stack pointer.
+    unsafe { core::arch::asm!("mov {}, rsp", out(reg) sp, options(nomem, nostack, preserves_flags)) };
+    // SAFETY: every stack the hypervisor runs on lies inside a CPU block that starts with an initialised `CpuLocal`
+    // and lives for ever; all its fields are atomics or written only before the CPU is published.
+    unsafe { &*((sp & !(CPU_BLOCK_BYTES - 1)) as *const CpuLocal) }
+}
+
+/// A CPU that has been set up, by number.
+pub(crate) fn get(cpu: CpuId) -> Option<&'static CpuLocal> {
+    let pointer = CPUS[cpu.index()].load(Ordering::Acquire);
+    // SAFETY: published pointers refer to blocks that live for ever.
+    unsafe { pointer.as_ref() }
+}
+
+/// All CPUs that have been set up.
+pub(crate) fn all() -> impl Iterator<Item = &'static CpuLocal> {
+    (0..MAX_CPUS as u32).filter_map(|cpu| get(CpuId(cpu)))
+}
+
+impl CpuLocal {
+    /// This CPU's number.
+    #[inline(always)]
+    pub(crate) fn id(&self) -> CpuId {
+        CpuId(self.id.load(Ordering::Relaxed))
+    }
+
+    /// Top of this CPU's stack.
+    pub(crate) fn stack_top(&self) -> u64 {
+        (core::ptr::from_ref(self) as usize + CPU_BLOCK_BYTES) as u64
+    }
+
+    /// Where the processor saves a guest's frame from now on: the end of a vCPU's register file.
+    pub(crate) fn set_entry_stack(&self, end_of_regs: u64) {
+        self.rsp0.store(end_of_regs, Ordering::Relaxed);
+        self.tss.set_rsp0(end_of_regs);
+        super::entry::set_syscall_slot(self.id(), end_of_regs);
+    }
+}
+
+/// Prepares the zeroed block of a CPU and publishes it.
+///
+/// # Safety
+/// `block` is a zeroed, 64 KiB-aligned, writable block of that size which lives for ever and that nothing else uses.
+pub(crate) unsafe fn install(block: *mut u8, cpu: CpuId, apic_id: u32) -> &'static CpuLocal {
+    let local = block.cast::<CpuLocal>();
+    // SAFETY: by contract; all-zero is a valid `CpuLocal`.
+    let local = unsafe { &*local };
+    local.id.store(cpu.raw(), Ordering::Relaxed);
+    local.apic_id.store(apic_id, Ordering::Relaxed);
+    for (slot, end) in IST_ENDS.iter().enumerate() {
+        local.tss.set_ist(slot, block as u64 + *end as u64);
+    }
+    local.rsp0.store(local.stack_top(), Ordering::Relaxed);
+    local.tss.set_rsp0(local.stack_top());
+    CPUS[cpu.index()].store(core::ptr::from_ref(local).cast_mut(), Ordering::Release);
+    local
+}
+
+const _: () = assert!(size_of::<CpuLocal>() < 0x4000);
