@@ -5,3 +5,5 @@ pub(crate) mod guest_access;
 pub(crate) mod decode;
 pub(crate) mod decode_write;
 pub(crate) mod rmw;
+pub(crate) mod descriptor;
+pub(crate) mod validate;
