@@ -193,7 +193,7 @@ fn a_cache_flush_is_for_users_of_the_page_and_bounded() {
     guest.grant(300, PERMIT, 0, 0x77);
     let handle = mapper.map(&mut guest, 300, HOST).unwrap();
     let (mut cursor, mut budget) = (0, 100);
-    let mut find = |by, frame, budget: &mut u32, cursor: &mut u32| {
+    let find = |by, frame, budget: &mut u32, cursor: &mut u32| {
         guest.table.find_use(DomId::new(by), Mfn::new(frame), cursor, budget)
     };
     assert_eq!(find(0, 0x77, &mut budget, &mut cursor), Scan::Preempted);
@@ -360,7 +360,7 @@ fn a_pinned_entry_is_asked_again() {
         guest.set_version(version).unwrap();
         guest.grant(8, PERMIT, 0, 0x77);
         let handle = mapper.map(&mut guest, 8, HOST).unwrap();
-        let mut copy = |guest: &mut Guest, by, readonly| {
+        let copy = |guest: &mut Guest, by, readonly| {
             let claim = guest.table.claim_copy(gref(8), DomId::new(by), readonly, Follow::Yes)?;
             guest.table.release_copy(claim);
             Ok(())
@@ -427,7 +427,7 @@ fn reserved_entries_survive_both_ways() {
 #[test]
 fn transfers_want_an_exact_offer() {
     let mut guest = Guest::new(1);
-    let mut accept = |guest: &mut Guest, from| guest.table.accept_transfer(gref(8), DomId::new(from), Mfn::new(1));
+    let accept = |guest: &mut Guest, from| guest.table.accept_transfer(gref(8), DomId::new(from), Mfn::new(1));
     assert_eq!(accept(&mut guest, 0).unwrap_err(), GrantError::NotGranted);
     guest.grant(8, ACCEPT, 2, 0);
     assert_eq!(accept(&mut guest, 0).unwrap_err(), GrantError::NotGranted);

@@ -19,14 +19,49 @@ const REFS: [u32; 8] = [0, 1, 7, 8, 9, 255, 256, 512];
 #[derive(Clone, Debug)]
 enum Op {
     /// A granter writes its entry: flags, to whom, and the three other words.
-    Write { dom: usize, gref: usize, flags: u16, to: u16, rest: [u32; 3] },
-    Map { mapper: usize, granter: usize, gref: usize, flags: u32 },
+    Write {
+        dom: usize,
+        gref: usize,
+        flags: u16,
+        to: u16,
+        rest: [u32; 3],
+    },
+    Map {
+        mapper: usize,
+        granter: usize,
+        gref: usize,
+        flags: u32,
+    },
     /// The nth use there is, with or without each half.
-    Unmap { nth: usize, host: bool, device: bool, good_address: bool, cancel: bool },
-    Copy { by: usize, granter: usize, gref: usize, readonly: bool, follow: bool },
-    SetVersion { dom: usize, version: Version },
-    Swap { dom: usize, a: usize, b: usize },
-    Transfer { from: usize, to: usize, gref: usize, complete: bool },
+    Unmap {
+        nth: usize,
+        host: bool,
+        device: bool,
+        good_address: bool,
+        cancel: bool,
+    },
+    Copy {
+        by: usize,
+        granter: usize,
+        gref: usize,
+        readonly: bool,
+        follow: bool,
+    },
+    SetVersion {
+        dom: usize,
+        version: Version,
+    },
+    Swap {
+        dom: usize,
+        a: usize,
+        b: usize,
+    },
+    Transfer {
+        from: usize,
+        to: usize,
+        gref: usize,
+        complete: bool,
+    },
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -104,7 +139,11 @@ impl Model {
     fn marks(&self, granter: usize, gref: u32) -> u16 {
         let reading = self.uses_of(granter, gref).any(|one| one.host || one.device);
         let writing = self.uses_of(granter, gref).any(|one| !one.readonly && (one.host || one.device));
-        if reading { READING } else { 0 } | if writing { WRITING } else { 0 }
+        match (reading, writing) {
+            (_, true) => READING | WRITING,
+            (true, false) => READING,
+            (false, false) => 0,
+        }
     }
 
     fn mark(&mut self, dom: usize, gref: u32, set: u16, clear: u16) {
@@ -304,7 +343,7 @@ impl World {
         }
         if claimed {
             // The copy's own marks come and go; it also takes away what the guest set by itself.
-            let own = READING | if readonly { 0 } else { WRITING };
+            let own = if readonly { READING } else { READING | WRITING };
             self.model.mark(granter, gref, 0, own & !before);
         }
     }
