@@ -168,11 +168,7 @@ impl Errno {
     /// # Errors
     /// The error the callee returned, named or not.
     pub const fn check(ret: i64) -> Result<u64, Self> {
-        if ret < 0 && ret >= -4095 {
-            Err(Self(-(ret as i32)))
-        } else {
-            Ok(ret as u64)
-        }
+        if ret < 0 && ret >= -4095 { Err(Self(-(ret as i32))) } else { Ok(ret as u64) }
     }
 }
 

@@ -36,7 +36,6 @@ open_enum! {
 }
 
 /// Interface version.
-#[doc(alias = "in:xen_pmu_params,version")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct PmuVersion {

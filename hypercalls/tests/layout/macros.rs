@@ -18,7 +18,7 @@ macro_rules! c_name {
 }
 
 /// One table: what each Rust name is in C. `struct` lines name the C type and then the fields, with their C path where it
-/// differs; the others name one C expression per constant.
+/// differs; `fields` does the same for a struct that ends early here; the others name one C expression per constant.
 macro_rules! table {
     ($facts:ident, $module:path, { $($kind:ident $($name:ident)? $(= $c:literal)? { $($member:ident $(= $c_member:literal)?),* $(,)? })* }) => {{
         use $module as module;
@@ -26,6 +26,9 @@ macro_rules! table {
     }};
     (@struct $facts:ident, $module:ident, $name:ident = $c:literal { $($member:ident $(= $c_member:literal)?),* }) => {
         $facts.push((concat!("sizeof(", $c, ")").into(), size_of::<$module::$name>() as i128));
+        table!(@fields $facts, $module, $name = $c { $($member $(= $c_member)?),* });
+    };
+    (@fields $facts:ident, $module:ident, $name:ident = $c:literal { $($member:ident $(= $c_member:literal)?),* }) => {
         $(
             $facts.push((
                 concat!("offsetof(", $c, ", ", c_name!($member $(= $c_member)?), ")").into(),

@@ -9,7 +9,8 @@
 mod macros;
 mod table_control;
 mod table_guest;
-
+mod table_io;
+mod table_toolstack;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -59,7 +60,8 @@ fn facts() -> Facts {
     let mut facts = Facts::new();
     table_guest::add(&mut facts);
     table_control::add(&mut facts);
-
+    table_toolstack::add(&mut facts);
+    table_io::add(&mut facts);
     facts
 }
 
@@ -73,7 +75,9 @@ fn lines(facts: &Facts) -> String {
 /// The C program; its expressions are printed signed or unsigned as their C type is.
 fn program(facts: &Facts) -> String {
     let mut text = String::from(PRELUDE);
-    text.push_str("#define NAME(s, e) printf(((e) < 0 ? \"%s = %lld\\n\" : \"%s = %llu\\n\"), s, (unsigned long long)(e))\n");
+    text.push_str(
+        "#define NAME(s, e) printf(((e) < 0 ? \"%s = %lld\\n\" : \"%s = %llu\\n\"), s, (unsigned long long)(e))\n",
+    );
     text.push_str("int main(void) {\n");
     for (expression, _) in facts {
         writeln!(text, "NAME(\"{expression}\", {expression});").expect("a String takes everything");
@@ -114,11 +118,9 @@ fn compiled() -> Result<String, String> {
     if let Some(include) = std::env::var_os("XEN_INCLUDE") {
         command.arg("-I").arg(include);
     }
-    let output = command
-        .args(["-std=gnu11", "-w", "-O0", "-o"])
-        .args([&binary, &source])
-        .output()
-        .map_err(|e| format!("no C compiler ({}: {e}); apt-get install gcc libc6-dev libxen-dev", compiler.display()))?;
+    let output = command.args(["-std=gnu11", "-w", "-O0", "-o"]).args([&binary, &source]).output().map_err(|e| {
+        format!("no C compiler ({}: {e}); apt-get install gcc libc6-dev libxen-dev", compiler.display())
+    })?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let hint = if said.contains("No such file") { "; apt-get install libc6-dev libxen-dev" } else { "" };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #![forbid(unsafe_code)]
-//! What the control domain and the toolstack use.
+//! What the control domain uses.
 
 use crate::Facts;
 use crate::macros::{c_name, table};

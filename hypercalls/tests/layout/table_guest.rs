@@ -41,43 +41,98 @@ fn callback(facts: &mut Facts) {
 
 fn console(facts: &mut Facts) {
     table!(facts, hypercalls::console, {
-        enum ConsoleIo { WRITE = "CONSOLEIO_write", READ = "CONSOLEIO_read" }
+        enum ConsoleIo {
+            WRITE = "CONSOLEIO_write",
+            READ = "CONSOLEIO_read",
+        }
     });
 }
 
 fn elfnote(facts: &mut Facts) {
     table!(facts, hypercalls::elfnote, {
-        enum ElfNote { INFO = "XEN_ELFNOTE_INFO", ENTRY = "XEN_ELFNOTE_ENTRY",
-            HYPERCALL_PAGE = "XEN_ELFNOTE_HYPERCALL_PAGE", VIRT_BASE = "XEN_ELFNOTE_VIRT_BASE",
-            PADDR_OFFSET = "XEN_ELFNOTE_PADDR_OFFSET", XEN_VERSION = "XEN_ELFNOTE_XEN_VERSION",
-            GUEST_OS = "XEN_ELFNOTE_GUEST_OS", GUEST_VERSION = "XEN_ELFNOTE_GUEST_VERSION",
-            LOADER = "XEN_ELFNOTE_LOADER", PAE_MODE = "XEN_ELFNOTE_PAE_MODE", FEATURES = "XEN_ELFNOTE_FEATURES",
-            BSD_SYMTAB = "XEN_ELFNOTE_BSD_SYMTAB", HV_START_LOW = "XEN_ELFNOTE_HV_START_LOW",
-            L1_MFN_VALID = "XEN_ELFNOTE_L1_MFN_VALID", SUSPEND_CANCEL = "XEN_ELFNOTE_SUSPEND_CANCEL",
-            INIT_P2M = "XEN_ELFNOTE_INIT_P2M", MOD_START_PFN = "XEN_ELFNOTE_MOD_START_PFN",
-            SUPPORTED_FEATURES = "XEN_ELFNOTE_SUPPORTED_FEATURES", PHYS32_ENTRY = "XEN_ELFNOTE_PHYS32_ENTRY",
-            CRASH_INFO = "XEN_ELFNOTE_CRASH_INFO", CRASH_REGS = "XEN_ELFNOTE_CRASH_REGS",
-            DUMPCORE_NONE = "XEN_ELFNOTE_DUMPCORE_NONE", DUMPCORE_HEADER = "XEN_ELFNOTE_DUMPCORE_HEADER",
+        enum ElfNote {
+            INFO = "XEN_ELFNOTE_INFO",
+            ENTRY = "XEN_ELFNOTE_ENTRY",
+            HYPERCALL_PAGE = "XEN_ELFNOTE_HYPERCALL_PAGE",
+            VIRT_BASE = "XEN_ELFNOTE_VIRT_BASE",
+            PADDR_OFFSET = "XEN_ELFNOTE_PADDR_OFFSET",
+            XEN_VERSION = "XEN_ELFNOTE_XEN_VERSION",
+            GUEST_OS = "XEN_ELFNOTE_GUEST_OS",
+            GUEST_VERSION = "XEN_ELFNOTE_GUEST_VERSION",
+            LOADER = "XEN_ELFNOTE_LOADER",
+            PAE_MODE = "XEN_ELFNOTE_PAE_MODE",
+            FEATURES = "XEN_ELFNOTE_FEATURES",
+            BSD_SYMTAB = "XEN_ELFNOTE_BSD_SYMTAB",
+            HV_START_LOW = "XEN_ELFNOTE_HV_START_LOW",
+            L1_MFN_VALID = "XEN_ELFNOTE_L1_MFN_VALID",
+            SUSPEND_CANCEL = "XEN_ELFNOTE_SUSPEND_CANCEL",
+            INIT_P2M = "XEN_ELFNOTE_INIT_P2M",
+            MOD_START_PFN = "XEN_ELFNOTE_MOD_START_PFN",
+            SUPPORTED_FEATURES = "XEN_ELFNOTE_SUPPORTED_FEATURES",
+            PHYS32_ENTRY = "XEN_ELFNOTE_PHYS32_ENTRY",
+            CRASH_INFO = "XEN_ELFNOTE_CRASH_INFO",
+            CRASH_REGS = "XEN_ELFNOTE_CRASH_REGS",
+            DUMPCORE_NONE = "XEN_ELFNOTE_DUMPCORE_NONE",
+            DUMPCORE_HEADER = "XEN_ELFNOTE_DUMPCORE_HEADER",
             DUMPCORE_XEN_VERSION = "XEN_ELFNOTE_DUMPCORE_XEN_VERSION",
-            DUMPCORE_FORMAT_VERSION = "XEN_ELFNOTE_DUMPCORE_FORMAT_VERSION" }
+            DUMPCORE_FORMAT_VERSION = "XEN_ELFNOTE_DUMPCORE_FORMAT_VERSION",
+        }
     });
 }
 
 fn errno(facts: &mut Facts) {
     table!(facts, hypercalls::errno, {
-        enum Errno { EPERM = "XEN_EPERM", ENOENT = "XEN_ENOENT", ESRCH = "XEN_ESRCH", EINTR = "4", EIO = "XEN_EIO",
-            ENXIO = "XEN_ENXIO", E2BIG = "XEN_E2BIG", ENOEXEC = "XEN_ENOEXEC", EBADF = "XEN_EBADF",
-            ECHILD = "XEN_ECHILD", EAGAIN = "XEN_EAGAIN", ENOMEM = "XEN_ENOMEM", EACCES = "XEN_EACCES",
-            EFAULT = "XEN_EFAULT", EBUSY = "XEN_EBUSY", EEXIST = "XEN_EEXIST", EXDEV = "XEN_EXDEV",
-            ENODEV = "XEN_ENODEV", ENOTDIR = "XEN_ENOTDIR", EISDIR = "XEN_EISDIR", EINVAL = "XEN_EINVAL",
-            ENFILE = "XEN_ENFILE", EMFILE = "XEN_EMFILE", ENOSPC = "XEN_ENOSPC", EROFS = "XEN_EROFS",
-            EMLINK = "XEN_EMLINK", EDOM = "XEN_EDOM", ERANGE = "XEN_ERANGE", EDEADLK = "XEN_EDEADLK",
-            ENAMETOOLONG = "XEN_ENAMETOOLONG", ENOLCK = "XEN_ENOLCK", ENOSYS = "XEN_ENOSYS",
-            ENOTEMPTY = "XEN_ENOTEMPTY", ENODATA = "XEN_ENODATA", ETIME = "XEN_ETIME", EBADMSG = "XEN_EBADMSG",
-            EOVERFLOW = "XEN_EOVERFLOW", EILSEQ = "XEN_EILSEQ", ERESTART = "85", ENOTSOCK = "XEN_ENOTSOCK",
-            EMSGSIZE = "XEN_EMSGSIZE", EOPNOTSUPP = "XEN_EOPNOTSUPP", EADDRINUSE = "XEN_EADDRINUSE",
-            EADDRNOTAVAIL = "XEN_EADDRNOTAVAIL", ENOBUFS = "XEN_ENOBUFS", EISCONN = "XEN_EISCONN",
-            ENOTCONN = "XEN_ENOTCONN", ETIMEDOUT = "XEN_ETIMEDOUT", ECONNREFUSED = "XEN_ECONNREFUSED" }
+        enum Errno {
+            EPERM = "XEN_EPERM",
+            ENOENT = "XEN_ENOENT",
+            ESRCH = "XEN_ESRCH",
+            EINTR = "4",
+            EIO = "XEN_EIO",
+            ENXIO = "XEN_ENXIO",
+            E2BIG = "XEN_E2BIG",
+            ENOEXEC = "XEN_ENOEXEC",
+            EBADF = "XEN_EBADF",
+            ECHILD = "XEN_ECHILD",
+            EAGAIN = "XEN_EAGAIN",
+            ENOMEM = "XEN_ENOMEM",
+            EACCES = "XEN_EACCES",
+            EFAULT = "XEN_EFAULT",
+            EBUSY = "XEN_EBUSY",
+            EEXIST = "XEN_EEXIST",
+            EXDEV = "XEN_EXDEV",
+            ENODEV = "XEN_ENODEV",
+            ENOTDIR = "XEN_ENOTDIR",
+            EISDIR = "XEN_EISDIR",
+            EINVAL = "XEN_EINVAL",
+            ENFILE = "XEN_ENFILE",
+            EMFILE = "XEN_EMFILE",
+            ENOSPC = "XEN_ENOSPC",
+            EROFS = "XEN_EROFS",
+            EMLINK = "XEN_EMLINK",
+            EDOM = "XEN_EDOM",
+            ERANGE = "XEN_ERANGE",
+            EDEADLK = "XEN_EDEADLK",
+            ENAMETOOLONG = "XEN_ENAMETOOLONG",
+            ENOLCK = "XEN_ENOLCK",
+            ENOSYS = "XEN_ENOSYS",
+            ENOTEMPTY = "XEN_ENOTEMPTY",
+            ENODATA = "XEN_ENODATA",
+            ETIME = "XEN_ETIME",
+            EBADMSG = "XEN_EBADMSG",
+            EOVERFLOW = "XEN_EOVERFLOW",
+            EILSEQ = "XEN_EILSEQ",
+            ERESTART = "85",
+            ENOTSOCK = "XEN_ENOTSOCK",
+            EMSGSIZE = "XEN_EMSGSIZE",
+            EOPNOTSUPP = "XEN_EOPNOTSUPP",
+            EADDRINUSE = "XEN_EADDRINUSE",
+            EADDRNOTAVAIL = "XEN_EADDRNOTAVAIL",
+            ENOBUFS = "XEN_ENOBUFS",
+            EISCONN = "XEN_EISCONN",
+            ENOTCONN = "XEN_ENOTCONN",
+            ETIMEDOUT = "XEN_ETIMEDOUT",
+            ECONNREFUSED = "XEN_ECONNREFUSED",
+        }
     });
 }
 
@@ -269,30 +324,58 @@ fn nmi(facts: &mut Facts) {
 
 fn number(facts: &mut Facts) {
     table!(facts, hypercalls::number, {
-        enum HypercallNumber { SET_TRAP_TABLE = "__HYPERVISOR_set_trap_table",
-            MMU_UPDATE = "__HYPERVISOR_mmu_update", SET_GDT = "__HYPERVISOR_set_gdt",
-            STACK_SWITCH = "__HYPERVISOR_stack_switch", SET_CALLBACKS = "__HYPERVISOR_set_callbacks",
-            FPU_TASKSWITCH = "__HYPERVISOR_fpu_taskswitch", SCHED_OP_COMPAT = "__HYPERVISOR_sched_op_compat",
-            PLATFORM_OP = "__HYPERVISOR_platform_op", SET_DEBUGREG = "__HYPERVISOR_set_debugreg",
-            GET_DEBUGREG = "__HYPERVISOR_get_debugreg", UPDATE_DESCRIPTOR = "__HYPERVISOR_update_descriptor",
-            MEMORY_OP = "__HYPERVISOR_memory_op", MULTICALL = "__HYPERVISOR_multicall",
-            UPDATE_VA_MAPPING = "__HYPERVISOR_update_va_mapping", SET_TIMER_OP = "__HYPERVISOR_set_timer_op",
+        enum HypercallNumber {
+            SET_TRAP_TABLE = "__HYPERVISOR_set_trap_table",
+            MMU_UPDATE = "__HYPERVISOR_mmu_update",
+            SET_GDT = "__HYPERVISOR_set_gdt",
+            STACK_SWITCH = "__HYPERVISOR_stack_switch",
+            SET_CALLBACKS = "__HYPERVISOR_set_callbacks",
+            FPU_TASKSWITCH = "__HYPERVISOR_fpu_taskswitch",
+            SCHED_OP_COMPAT = "__HYPERVISOR_sched_op_compat",
+            PLATFORM_OP = "__HYPERVISOR_platform_op",
+            SET_DEBUGREG = "__HYPERVISOR_set_debugreg",
+            GET_DEBUGREG = "__HYPERVISOR_get_debugreg",
+            UPDATE_DESCRIPTOR = "__HYPERVISOR_update_descriptor",
+            MEMORY_OP = "__HYPERVISOR_memory_op",
+            MULTICALL = "__HYPERVISOR_multicall",
+            UPDATE_VA_MAPPING = "__HYPERVISOR_update_va_mapping",
+            SET_TIMER_OP = "__HYPERVISOR_set_timer_op",
             EVENT_CHANNEL_OP_COMPAT = "__HYPERVISOR_event_channel_op_compat",
-            XEN_VERSION = "__HYPERVISOR_xen_version", CONSOLE_IO = "__HYPERVISOR_console_io",
-            PHYSDEV_OP_COMPAT = "__HYPERVISOR_physdev_op_compat", GRANT_TABLE_OP = "__HYPERVISOR_grant_table_op",
+            XEN_VERSION = "__HYPERVISOR_xen_version",
+            CONSOLE_IO = "__HYPERVISOR_console_io",
+            PHYSDEV_OP_COMPAT = "__HYPERVISOR_physdev_op_compat",
+            GRANT_TABLE_OP = "__HYPERVISOR_grant_table_op",
             VM_ASSIST = "__HYPERVISOR_vm_assist",
             UPDATE_VA_MAPPING_OTHERDOMAIN = "__HYPERVISOR_update_va_mapping_otherdomain",
-            IRET = "__HYPERVISOR_iret", VCPU_OP = "__HYPERVISOR_vcpu_op",
-            SET_SEGMENT_BASE = "__HYPERVISOR_set_segment_base", MMUEXT_OP = "__HYPERVISOR_mmuext_op",
-            XSM_OP = "__HYPERVISOR_xsm_op", NMI_OP = "__HYPERVISOR_nmi_op", SCHED_OP = "__HYPERVISOR_sched_op",
-            CALLBACK_OP = "__HYPERVISOR_callback_op", XENOPROF_OP = "__HYPERVISOR_xenoprof_op",
-            EVENT_CHANNEL_OP = "__HYPERVISOR_event_channel_op", PHYSDEV_OP = "__HYPERVISOR_physdev_op",
-            HVM_OP = "__HYPERVISOR_hvm_op", SYSCTL = "__HYPERVISOR_sysctl", DOMCTL = "__HYPERVISOR_domctl",
-            KEXEC_OP = "__HYPERVISOR_kexec_op", TMEM_OP = "__HYPERVISOR_tmem_op", ARGO_OP = "__HYPERVISOR_argo_op",
-            XENPMU_OP = "__HYPERVISOR_xenpmu_op", DM_OP = "__HYPERVISOR_dm_op", HYPFS_OP = "__HYPERVISOR_hypfs_op",
-            MCA = "__HYPERVISOR_mca", PAGING_DOMCTL_CONT = "__HYPERVISOR_arch_1", ARCH_2 = "__HYPERVISOR_arch_2",
-            ARCH_3 = "__HYPERVISOR_arch_3", ARCH_4 = "__HYPERVISOR_arch_4", ARCH_5 = "__HYPERVISOR_arch_5",
-            ARCH_6 = "__HYPERVISOR_arch_6", ARCH_7 = "__HYPERVISOR_arch_7" }
+            IRET = "__HYPERVISOR_iret",
+            VCPU_OP = "__HYPERVISOR_vcpu_op",
+            SET_SEGMENT_BASE = "__HYPERVISOR_set_segment_base",
+            MMUEXT_OP = "__HYPERVISOR_mmuext_op",
+            XSM_OP = "__HYPERVISOR_xsm_op",
+            NMI_OP = "__HYPERVISOR_nmi_op",
+            SCHED_OP = "__HYPERVISOR_sched_op",
+            CALLBACK_OP = "__HYPERVISOR_callback_op",
+            XENOPROF_OP = "__HYPERVISOR_xenoprof_op",
+            EVENT_CHANNEL_OP = "__HYPERVISOR_event_channel_op",
+            PHYSDEV_OP = "__HYPERVISOR_physdev_op",
+            HVM_OP = "__HYPERVISOR_hvm_op",
+            SYSCTL = "__HYPERVISOR_sysctl",
+            DOMCTL = "__HYPERVISOR_domctl",
+            KEXEC_OP = "__HYPERVISOR_kexec_op",
+            TMEM_OP = "__HYPERVISOR_tmem_op",
+            ARGO_OP = "__HYPERVISOR_argo_op",
+            XENPMU_OP = "__HYPERVISOR_xenpmu_op",
+            DM_OP = "__HYPERVISOR_dm_op",
+            HYPFS_OP = "__HYPERVISOR_hypfs_op",
+            MCA = "__HYPERVISOR_mca",
+            PAGING_DOMCTL_CONT = "__HYPERVISOR_arch_1",
+            ARCH_2 = "__HYPERVISOR_arch_2",
+            ARCH_3 = "__HYPERVISOR_arch_3",
+            ARCH_4 = "__HYPERVISOR_arch_4",
+            ARCH_5 = "__HYPERVISOR_arch_5",
+            ARCH_6 = "__HYPERVISOR_arch_6",
+            ARCH_7 = "__HYPERVISOR_arch_7",
+        }
     });
 }
 
@@ -434,12 +517,18 @@ fn version(facts: &mut Facts) {
 
 fn vm_assist(facts: &mut Facts) {
     table!(facts, hypercalls::vm_assist, {
-        enum VmAssistCmd { ENABLE = "VMASST_CMD_enable", DISABLE = "VMASST_CMD_disable" }
-        enum VmAssistType { SEGMENTS_4GB = "VMASST_TYPE_4gb_segments",
+        enum VmAssistCmd {
+            ENABLE = "VMASST_CMD_enable",
+            DISABLE = "VMASST_CMD_disable",
+        }
+        enum VmAssistType {
+            SEGMENTS_4GB = "VMASST_TYPE_4gb_segments",
             SEGMENTS_4GB_NOTIFY = "VMASST_TYPE_4gb_segments_notify",
             WRITABLE_PAGETABLES = "VMASST_TYPE_writable_pagetables",
             PAE_EXTENDED_CR3 = "VMASST_TYPE_pae_extended_cr3",
             ARCHITECTURAL_IOPL = "VMASST_TYPE_architectural_iopl",
-            RUNSTATE_UPDATE_FLAG = "VMASST_TYPE_runstate_update_flag", M2P_STRICT = "VMASST_TYPE_m2p_strict" }
+            RUNSTATE_UPDATE_FLAG = "VMASST_TYPE_runstate_update_flag",
+            M2P_STRICT = "VMASST_TYPE_m2p_strict",
+        }
     });
 }
