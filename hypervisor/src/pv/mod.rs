@@ -7,3 +7,5 @@ pub(crate) mod decode_write;
 pub(crate) mod rmw;
 pub(crate) mod descriptor;
 pub(crate) mod validate;
+pub(crate) mod cpuid_policy;
+pub(crate) mod msr_policy;
