@@ -23,10 +23,44 @@ pub(crate) struct Cli {
 pub(crate) enum Task {
     /// Build Xenolith and boot a Debian dom0 on it in QEMU: a shell, or one command with --exec
     Run(RunArgs),
+    /// Run every test: house rules, lints, host tests, test guests, whole systems; --quick for the host part alone
+    Test(TestArgs),
     /// Build the hypervisor (target/xenolith/xenolith) and the test guests (target/xenolith/guests/)
     Build(BuildArgs),
     /// Build target/xenolith/xenolith.iso: GRUB, the hypervisor, a Debian kernel and an initramfs, for BIOS and UEFI
     Iso(IsoArgs),
+}
+
+/// Options of `test`.
+#[derive(Args)]
+pub(crate) struct TestArgs {
+    /// Only what needs no QEMU: house rules, format, lints, host tests, documentation
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Only test guests and systems, not the host part
+    #[arg(long, conflicts_with = "quick")]
+    pub(crate) no_host: bool,
+    /// Only test guests and systems with PATTERN in their names; `*` stands for anything, commas join alternatives
+    #[arg(long, value_name = "PATTERN", conflicts_with = "quick")]
+    pub(crate) filter: Option<String>,
+    /// Print the names of the cases, run none
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// What is tested; on xen and none the cases themselves are
+    #[arg(long, value_enum, default_value_t = Hypervisor::Xenolith)]
+    pub(crate) hypervisor: Hypervisor,
+    /// Do not boot Debian's Xen to compare with
+    #[arg(long)]
+    pub(crate) no_oracle: bool,
+    /// Run the stress case for five minutes, not 45 seconds
+    #[arg(long)]
+    pub(crate) long: bool,
+    /// How many machines may run at a time
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(crate) jobs: usize,
+    /// Use this QEMU
+    #[arg(long, value_name = "PATH")]
+    pub(crate) qemu: Option<PathBuf>,
 }
 
 /// Options of `build`.

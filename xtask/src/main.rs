@@ -5,7 +5,10 @@
 mod build;
 mod flags;
 mod iso;
+mod lint;
 mod run;
+mod test;
+mod tidy;
 mod tools;
 
 use clap::Parser;
@@ -14,6 +17,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let done = match flags::Cli::parse().task {
         flags::Task::Run(arguments) => run::run(&arguments),
+        flags::Task::Test(arguments) => test::run(&arguments),
         flags::Task::Build(arguments) => build::run(&arguments).map(|()| ExitCode::SUCCESS),
         flags::Task::Iso(arguments) => iso::run(&arguments).map(|()| ExitCode::SUCCESS),
     };

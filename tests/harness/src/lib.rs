@@ -9,6 +9,7 @@
 //! Everything made lands under `target/`; nothing is ever installed on the host (that is `xtask`'s job, said aloud).
 #![forbid(unsafe_code)]
 
+pub mod case;
 pub mod console;
 pub mod cpio;
 pub mod debian;

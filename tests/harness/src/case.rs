@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A test case: a name and a closure that says how it went.
+
+use crate::dom0::Hypervisor;
+use anyhow::Result;
+use std::path::PathBuf;
+
+/// What a case may want to know.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// What is tested.
+    pub hypervisor: Hypervisor,
+    /// Whether Debian's Xen may be booted to compare with.
+    pub oracle: bool,
+    /// Which QEMU.
+    pub qemu: PathBuf,
+    /// Whether time does not matter.
+    pub long: bool,
+}
+
+/// How a case went. An `Err` in its place is a failure too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// As it must.
+    Pass,
+    /// It means nothing here, for this reason.
+    Skip(String),
+    /// Something is wrong; what, and what the console said last.
+    Fail(String),
+}
+
+type Body = Box<dyn Fn(&Context) -> Result<Outcome> + Send + Sync>;
+
+/// A test case.
+pub struct Case {
+    /// Lower case, words joined by hyphens, the area first.
+    pub name: String,
+    /// It measures time, so nothing else may run beside it.
+    pub alone: bool,
+    body: Body,
+}
+
+impl Case {
+    /// A case that may run beside another.
+    pub fn new(name: impl Into<String>, body: impl Fn(&Context) -> Result<Outcome> + Send + Sync + 'static) -> Self {
+        Self { name: name.into(), alone: false, body: Box::new(body) }
+    }
+
+    /// The same, but alone.
+    #[must_use]
+    pub fn alone(mut self) -> Self {
+        self.alone = true;
+        self
+    }
+
+    /// Runs it.
+    pub fn run(&self, context: &Context) -> Outcome {
+        (self.body)(context).unwrap_or_else(|error| Outcome::Fail(format!("{error:#}")))
+    }
+}

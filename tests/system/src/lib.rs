@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Tests of whole machines. Each case boots QEMU, does something in dom0 and looks at what came out; most also run on
+//! Debian's Xen (`cargo xtask test --hypervisor xen`), which is how we know that the *case* is right.
+//!
+//! `cargo xtask test` runs [`cases`] in order; `--filter` picks some by name.
+#![forbid(unsafe_code)]
+
+mod bad_input;
+mod boot;
+mod boot_time;
+mod clock;
+mod devices;
+mod dmesg;
+mod power;
+
+use harness::case::{Case, Context};
+use harness::dom0::Spec;
+
+/// Every case, cheap and basic ones first.
+#[must_use]
+pub fn cases() -> Vec<Case> {
+    let mut all = Vec::new();
+    all.extend(boot::cases());
+    all.extend(power::cases());
+    all.extend(devices::cases());
+    all.extend(bad_input::cases());
+    all.extend(clock::cases());
+    all.extend(boot_time::cases());
+    all
+}
+
+/// A dom0 of two CPUs and 1 GiB on what is tested.
+fn spec(context: &Context) -> Spec {
+    let mut spec = Spec::new(context.hypervisor);
+    spec.machine.qemu.clone_from(&context.qemu);
+    spec.machine.cpus = 2;
+    spec.machine.memory_mib = 1024;
+    spec
+}
+
+/// A log name for `case` on what is tested.
+fn log_name(context: &Context, case: &str) -> String {
+    format!("{case}-{}", context.hypervisor.name())
+}
+
+/// Ends a case as failed, with the end of the console.
+macro_rules! fail {
+    ($finished:expr, $($text:tt)*) => {
+        return Ok(harness::case::Outcome::Fail(format!(
+            "{}; the console ended with\n{}\n(all of it: {})",
+            format_args!($($text)*),
+            harness::dom0::tail(&$finished.console, 25),
+            $finished.log.display()
+        )))
+    };
+}
+use fail;
