@@ -5,6 +5,7 @@
 use alloc::vec::Vec;
 
 use super::acpi::{HEADER, byte_at, u16_at, u32_at, u64_at};
+use crate::irq::line::LineMode;
 
 /// A CPU.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -26,27 +27,6 @@ pub(crate) struct IoApicEntry {
     pub(crate) address: u64,
     /// Global system interrupt of pin 0.
     pub(crate) gsi_base: u32,
-}
-
-/// Trigger and polarity of an interrupt line.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct LineMode {
-    /// Level triggered, else edge.
-    pub(crate) level: bool,
-    /// Active low, else high.
-    pub(crate) active_low: bool,
-}
-
-impl LineMode {
-    /// What the ISA bus uses unless a table says otherwise.
-    pub(crate) const ISA: Self = Self { level: false, active_low: false };
-    /// What PCI INTx lines are.
-    pub(crate) const PCI: Self = Self { level: true, active_low: true };
-
-    /// Decodes MPS INTI flags (ACPI 6.5 table 5.24); "conforms to the bus" means the ISA bus.
-    const fn from_flags(flags: u16) -> Self {
-        Self { active_low: flags & 3 == 3, level: flags >> 2 & 3 == 3 }
-    }
 }
 
 /// An ISA interrupt that is not wired one to one.
@@ -94,13 +74,13 @@ impl Madt {
     /// Where an ISA interrupt arrives, and how.
     pub(crate) fn isa(&self, irq: u8) -> (u32, LineMode) {
         let found = self.overrides.iter().find(|entry| entry.irq == irq);
-        found.map_or((u32::from(irq), LineMode::ISA), |entry| (entry.gsi, entry.mode))
+        found.map_or((u32::from(irq), LineMode::EDGE), |entry| (entry.gsi, entry.mode))
     }
 
     /// Trigger and polarity of a GSI as far as the table knows: overrides, ISA below 16, PCI above.
     pub(crate) fn mode_of(&self, gsi: u32) -> LineMode {
         let found = self.overrides.iter().find(|entry| entry.gsi == gsi);
-        found.map_or(if gsi < 16 { LineMode::ISA } else { LineMode::PCI }, |entry| entry.mode)
+        found.map_or(if gsi < 16 { LineMode::EDGE } else { LineMode::PCI }, |entry| entry.mode)
     }
 }
 
@@ -125,6 +105,11 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<Madt> {
     Some(madt)
 }
 
+/// Decodes MPS INTI flags (ACPI 6.5 table 5.24). Entries concern the ISA bus, so "conforms to the bus" means edge, active high.
+const fn mode_from_flags(flags: u16) -> LineMode {
+    LineMode { active_low: flags & 3 == 3, level: flags >> 2 & 3 == 3 }
+}
+
 fn add_entry(madt: &mut Madt, kind: u8, entry: &[u8]) -> Option<()> {
     match kind {
         0 => madt.local_apics.push(LocalApic {
@@ -140,12 +125,12 @@ fn add_entry(madt: &mut Madt, kind: u8, entry: &[u8]) -> Option<()> {
         2 => madt.overrides.push(Override {
             irq: byte_at(entry, 3)?,
             gsi: u32_at(entry, 4)?,
-            mode: LineMode::from_flags(u16_at(entry, 8)?),
+            mode: mode_from_flags(u16_at(entry, 8)?),
         }),
-        3 => madt.nmi_gsis.push((u32_at(entry, 4)?, LineMode::from_flags(u16_at(entry, 2)?))),
+        3 => madt.nmi_gsis.push((u32_at(entry, 4)?, mode_from_flags(u16_at(entry, 2)?))),
         4 => madt.local_nmis.push(LocalNmi {
             acpi_id: Some(u32::from(byte_at(entry, 2)?)).filter(|&id| id != 0xff),
-            mode: LineMode::from_flags(u16_at(entry, 3)?),
+            mode: mode_from_flags(u16_at(entry, 3)?),
             lint: byte_at(entry, 5)?,
         }),
         5 => madt.lapic_address = u64_at(entry, 4)?,
@@ -155,7 +140,7 @@ fn add_entry(madt: &mut Madt, kind: u8, entry: &[u8]) -> Option<()> {
             acpi_id: u32_at(entry, 12)?,
         }),
         10 => madt.local_nmis.push(LocalNmi {
-            mode: LineMode::from_flags(u16_at(entry, 2)?),
+            mode: mode_from_flags(u16_at(entry, 2)?),
             acpi_id: Some(u32_at(entry, 4)?).filter(|&id| id != u32::MAX),
             lint: byte_at(entry, 8)?,
         }),
@@ -191,11 +176,11 @@ mod tests {
         assert!(madt.has_8259);
         assert_eq!(madt.local_apics[1], LocalApic { apic_id: 1, acpi_id: 1, enabled: false });
         assert_eq!(madt.io_apics, [IoApicEntry { id: 0, address: 0xfec0_0000, gsi_base: 0 }]);
-        assert_eq!(madt.isa(0), (2, LineMode::ISA));
+        assert_eq!(madt.isa(0), (2, LineMode::EDGE));
         assert_eq!(madt.isa(9), (9, LineMode { level: true, active_low: false }));
-        assert_eq!(madt.isa(4), (4, LineMode::ISA));
+        assert_eq!(madt.isa(4), (4, LineMode::EDGE));
         assert_eq!(madt.mode_of(20), LineMode::PCI);
-        assert_eq!(madt.local_nmis, [LocalNmi { acpi_id: None, lint: 1, mode: LineMode::ISA }]);
+        assert_eq!(madt.local_nmis, [LocalNmi { acpi_id: None, lint: 1, mode: LineMode::EDGE }]);
     }
 
     #[test]
