@@ -183,3 +183,51 @@ impl<'g> EventTable<'g> {
         self.first_free = self.first_free.min(port.raw());
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::close::{Closed, Closer};
+    use crate::sync::AtomicU64;
+    use crate::{Peer, VcpuWords};
+    use core::array::from_fn;
+
+    #[test]
+    fn ports_are_given_out_lowest_first_and_chunk_by_chunk() {
+        let words = [0, 1].map(|_| from_fn(|_| AtomicU64::new(0)));
+        let [pending, mask] = &words;
+        let config = Config { dom: DomId::DOM0, vcpus: 1, max_port: 200, pirqs: 0 };
+        let mut table = EventTable::new(config, TwoLevelWords { pending, mask }).unwrap();
+        for raw in 1..=200 {
+            assert_eq!(table.bind_ipi(VcpuId::new(0)), Ok(Port::new(raw)));
+        }
+        assert_eq!(table.bind_ipi(VcpuId::new(0)), Err(EventError::NoFreePort));
+        for raw in [150, 3] {
+            let closed = table.close(Port::new(raw), Peer::Itself, Closer::Guest);
+            assert_eq!(closed, Ok(Closed::Done(None)));
+        }
+        assert_eq!(table.bind_ipi(VcpuId::new(0)), Ok(Port::new(3)));
+        assert_eq!(table.bind_ipi(VcpuId::new(0)), Ok(Port::new(150)));
+        assert_eq!(table.open_channels(), 200);
+    }
+
+    #[test]
+    fn a_moved_vcpu_info_is_told_to_look_everywhere() {
+        let words = [0, 1].map(|_| from_fn(|_| AtomicU64::new(0)));
+        let [pending, mask] = &words;
+        let config = Config { dom: DomId::DOM0, vcpus: 0, max_port: u32::MAX, pirqs: 0 };
+        let mut table = EventTable::new(config, TwoLevelWords { pending, mask }).unwrap();
+        let vcpu = VcpuId::new(0);
+        assert_eq!(table.set_vcpu_words(vcpu, None), Err(EventError::NoVcpu));
+        table.add_vcpus(1).unwrap();
+        assert_eq!(table.mark_all_pending(vcpu), None, "no vcpu_info yet");
+        let (upcall_pending, upcall_mask) = (Default::default(), Default::default());
+        let pending_sel = AtomicU64::new(0);
+        let info = VcpuWords { upcall_pending: &upcall_pending, upcall_mask: &upcall_mask, pending_sel: &pending_sel };
+        table.set_vcpu_words(vcpu, Some(info)).unwrap();
+        assert!(!table.pending_upcall(vcpu));
+        assert!(table.mark_all_pending(vcpu).is_some());
+        assert!(table.pending_upcall(vcpu));
+        assert_eq!(info.pending_sel.load(crate::sync::Ordering::SeqCst), u64::MAX);
+    }
+}

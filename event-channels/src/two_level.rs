@@ -88,3 +88,41 @@ impl<'g> TwoLevelWords<'g> {
 fn select(vcpus: &[VcpuSlot<'_>], vcpu: VcpuId, number: u32) -> bool {
     vcpus.get(vcpu.raw() as usize).and_then(|slot| slot.words).is_some_and(|words| words.mark_selected(number))
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use core::array::from_fn;
+
+    #[test]
+    fn masked_events_wait_and_are_delivered_when_unmasked() {
+        let pending = from_fn(|_| AtomicU64::new(0));
+        let mask = from_fn(|_| AtomicU64::new(0));
+        let words = TwoLevelWords { pending: &pending, mask: &mask };
+        let (upcall, masked, sel) = (sync::AtomicU8::new(0), sync::AtomicU8::new(0), AtomicU64::new(0));
+        let mut slot = VcpuSlot::new();
+        slot.words =
+            Some(crate::upcall::VcpuWords { upcall_pending: &upcall, upcall_mask: &masked, pending_sel: &sel });
+        let (vcpus, vcpu, port) = ([slot], VcpuId::new(0), Port::new(4095));
+        mask[63].store(1 << 63, Ordering::SeqCst);
+        assert_eq!(words.set_pending(&vcpus, vcpu, port), Delivery::Pollers(port));
+        assert_eq!(words.set_pending(&vcpus, vcpu, port), Delivery::Quiet);
+        assert_eq!(sel.load(Ordering::SeqCst), 0);
+        let wake = Delivery::Wake(Wake { vcpu, port });
+        assert_eq!(words.unmask(&vcpus, vcpu, port), wake);
+        assert_eq!(sel.load(Ordering::SeqCst), 1 << 63);
+        assert_eq!(words.unmask(&vcpus, vcpu, port), Delivery::Quiet);
+        assert_eq!(words.set_pending(&vcpus, vcpu, Port::new(4096)), Delivery::Quiet, "beyond the bitmap");
+    }
+
+    #[test]
+    fn without_a_vcpu_info_the_event_stays_pending() {
+        let pending = from_fn(|_| AtomicU64::new(0));
+        let mask = from_fn(|_| AtomicU64::new(0));
+        let words = TwoLevelWords { pending: &pending, mask: &mask };
+        let port = Port::new(1);
+        let vcpus = [VcpuSlot::new()];
+        assert_eq!(words.set_pending(&vcpus, VcpuId::new(0), port), Delivery::Pollers(port));
+        assert!(words.is_pending(port));
+    }
+}
