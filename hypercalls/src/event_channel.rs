@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #![forbid(unsafe_code)]
-//! Event channels (`event_channel.h`): numbered one-bit signals between domains, from virtual and physical interrupts, and
-//! between vCPUs.
+//! Event channels (`event_channel.h`): numbered one-bit signals between domains, from virtual and physical
+//! interrupts, and between vCPUs.
 
 use crate::frame::Mfn;
 use crate::ids::{DomId, Pirq, Port, VcpuId, Virq};
@@ -187,7 +187,8 @@ pub struct EvtchnStatus {
     pub status: EvtchnState,
     /// Out: who is notified.
     pub vcpu: VcpuId,
-    /// Out: by [`EvtchnStatus::status`]: [`EvtchnStatusUnbound`], [`EvtchnStatusInterdomain`], [`Pirq`] or [`Virq`].
+    /// Out: by [`EvtchnStatus::status`]: [`EvtchnStatusUnbound`], [`EvtchnStatusInterdomain`], [`Pirq`] or
+    /// [`Virq`].
     pub u: [u8; 8],
 }
 
@@ -335,7 +336,8 @@ flags! {
     }
 }
 
-/// Per-vCPU page part through which FIFO queues are found. Shared memory: the hypervisor accesses it with atomics only.
+/// Per-vCPU page part through which FIFO queues are found. Shared memory: the hypervisor accesses it with atomics
+/// only.
 #[doc(alias = "evtchn_fifo_control_block")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]

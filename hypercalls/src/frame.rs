@@ -32,7 +32,7 @@ macro_rules! frame_number {
             #[doc(alias = "INVALID_P2M_ENTRY")]
             pub const INVALID: Self = Self(!0);
 
-            #[doc = concat!("The first byte of the frame, as a ", $space, " address; bits past the address width are lost.")]
+            #[doc = concat!("The first byte of the frame, as a ", $space, " address; bits past its width are lost.")]
             #[must_use]
             pub const fn to_addr(self) -> u64 {
                 self.0 << PAGE_SHIFT

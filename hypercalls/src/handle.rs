@@ -38,8 +38,8 @@ impl<T> GuestHandle<T> {
         self.0 == 0
     }
 
-    /// The handle of element `n` of the array that starts here; wraps like the guest's own arithmetic would, because the
-    /// result is checked where it is used.
+    /// The handle of element `n` of the array that starts here; wraps like the guest's own arithmetic would, because
+    /// the result is checked where it is used.
     #[must_use]
     pub const fn offset(self, n: u64) -> Self {
         Self::new(self.0.wrapping_add(n.wrapping_mul(size_of::<T>() as u64)))

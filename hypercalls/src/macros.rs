@@ -149,8 +149,8 @@ macro_rules! number {
 macro_rules! payload {
     ($name:ident, $field:ident) => {
         impl $name {
-            /// The union as the member `T`; which one counts, the command or type says. Any `T` that fits will do, so that a
-            /// scalar member can be read as a plain integer.
+            /// The union as the member `T`; which one counts, the command or type says. Any `T` that fits will do, so
+            /// that a scalar member can be read as a plain integer.
             #[must_use]
             pub fn payload<T: zerocopy::FromBytes + zerocopy::IntoBytes>(&self) -> T {
                 $crate::payload::get(&self.$field)

@@ -116,7 +116,8 @@ pub const fn address_bits(mem_flags: u32) -> u32 {
 }
 
 flags! {
-    /// Single bits of [`MemoryReservation::mem_flags`]; the low byte is [`address_bits`], the next one a NUMA node plus 1.
+    /// Single bits of [`MemoryReservation::mem_flags`]; the low byte is [`address_bits`], the next one a NUMA node
+    /// plus 1.
     pub struct MemFlags: u32 {
         /// Do not allocate yet; HVM.
         #[doc(alias = "XENMEMF_populate_on_demand")]
@@ -135,7 +136,8 @@ flags! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct MemoryReservation {
-    /// Frame numbers, one per extent: machine frames, or pseudo-physical ones on the way into [`MemoryOp::POPULATE_PHYSMAP`].
+    /// Frame numbers, one per extent: machine frames, or pseudo-physical ones on the way into
+    /// [`MemoryOp::POPULATE_PHYSMAP`].
     pub extent_start: GuestHandle<u64>,
     /// How many.
     pub nr_extents: u64,

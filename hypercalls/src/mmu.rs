@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #![forbid(unsafe_code)]
-//! Page tables (`xen.h`): `mmu_update`, `mmuext_op`, `update_va_mapping`, and where the hypervisor sits in every guest.
+//! Page tables (`xen.h`): `mmu_update`, `mmuext_op`, `update_va_mapping`, and where the hypervisor sits in every
+//! guest.
 
 use crate::frame::Mfn;
 use crate::handle::GuestHandle;
@@ -178,8 +179,8 @@ impl MmuextOp {
 }
 
 open_enum! {
-    /// Which flush `update_va_mapping` does, after `flags & `[`UVMF_FLUSHTYPE_MASK`]. The rest of the word is the address of a
-    /// vCPU bitmap, or [`UVMF_LOCAL`] or [`UVMF_ALL`].
+    /// Which flush `update_va_mapping` does, after `flags & `[`UVMF_FLUSHTYPE_MASK`]. The rest of the word is the
+    /// address of a vCPU bitmap, or [`UVMF_LOCAL`] or [`UVMF_ALL`].
     pub struct UvmFlush: u64 {
         /// None.
         #[doc(alias = "UVMF_NONE")]

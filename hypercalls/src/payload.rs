@@ -24,6 +24,8 @@ pub(crate) fn put<T: IntoBytes + Immutable, const N: usize>(bytes: &mut [u8; N],
 
 #[cfg(test)]
 mod tests {
+    #![expect(unreachable_pub, reason = "the macro makes public methods")]
+
     use crate::ids::{DomId, Port};
     use crate::macros::payload;
 

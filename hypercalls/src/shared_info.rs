@@ -2,8 +2,8 @@
 #![forbid(unsafe_code)]
 //! The page a domain shares with the hypervisor (`xen.h`: `shared_info`), and the parts each vCPU may move elsewhere.
 //!
-//! Both sides write it at any time. Use these types for offsets and for building a first value; access the live page with
-//! atomics.
+//! Both sides write it at any time. Use these types for offsets and for building a first value; access the live page
+//! with atomics.
 
 use crate::frame::Mfn;
 use crate::macros::flags;

@@ -57,8 +57,8 @@ pub struct IretContext {
     pub ss: u64,
 }
 
-/// What a handler finds on its stack when the vector has no error code, lowest address first. With an error code, that
-/// comes between `r11` and `rip`: [`BounceFrameWithError`].
+/// What a handler finds on its stack when the vector has no error code, lowest address first. With an error code,
+/// that comes between `r11` and `rip`: [`BounceFrameWithError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct BounceFrame {

@@ -241,7 +241,8 @@ pub struct CpuUserRegs {
 }
 
 flags! {
-    /// [`VcpuGuestContext::flags`]. [`ContextFlags::IN_SYSCALL`] is also used in [`crate::trap::IretContext::flags`].
+    /// [`VcpuGuestContext::flags`]. [`ContextFlags::IN_SYSCALL`] is also used in
+    /// [`crate::trap::IretContext::flags`].
     pub struct ContextFlags: u64 {
         /// `fpu_ctxt` counts.
         #[doc(alias = "VGCF_i387_valid")]

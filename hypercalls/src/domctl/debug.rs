@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #![forbid(unsafe_code)]
-//! Toolstack operations for debuggers, introspection, monitoring and HVM guests; named here so that each can be refused by
-//! name.
+//! Toolstack operations for debuggers, introspection, monitoring and HVM guests; named here so that each can be
+//! refused by name.
 
 use crate::frame::Pfn;
 use crate::handle::GuestHandle;

@@ -4,7 +4,8 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// Two byte rings; "in" and "out" as the guest sees them. Indices run freely; the slot is the index modulo the size.
+/// Two byte rings; "in" and "out" as the guest sees them. Indices run freely; the slot is the index modulo the
+/// size.
 #[doc(alias = "xencons_interface")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]

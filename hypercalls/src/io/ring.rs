@@ -2,8 +2,8 @@
 #![forbid(unsafe_code)]
 //! Rings of requests and responses in shared pages (`io/ring.h`): the header and the arithmetic of indices.
 //!
-//! Indices run freely and wrap at 2^32; an entry's slot is its index modulo the number of slots. Both sides write the page:
-//! access it with atomics, and copy an entry before looking at it.
+//! Indices run freely and wrap at 2^32; an entry's slot is its index modulo the number of slots. Both sides write the
+//! page: access it with atomics, and copy an entry before looking at it.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -59,6 +59,11 @@ pub const fn must_notify(old: u32, new: u32, event: u32) -> bool {
     new.wrapping_sub(event) < new.wrapping_sub(old)
 }
 
+// The sizes the headers give; every offset is checked by tests/layout.
+const _: () = {
+    assert!(size_of::<SringHeader>() == 0x40);
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,8 +86,3 @@ mod tests {
         assert!(must_notify(u32::MAX, 1, 0), "indices wrap");
     }
 }
-
-// The sizes the headers give; every offset is checked by tests/layout.
-const _: () = {
-    assert!(size_of::<SringHeader>() == 0x40);
-};

@@ -151,7 +151,8 @@ open_enum! {
     }
 }
 
-/// The page of a domain's connection: two byte rings. Indices run freely; the slot is the index modulo [`RING_SIZE`].
+/// The page of a domain's connection: two byte rings. Indices run freely; the slot is the index modulo
+/// [`RING_SIZE`].
 #[doc(alias = "xenstore_domain_interface")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]

@@ -10,6 +10,7 @@ mod macros;
 mod table_control;
 mod table_guest;
 mod table_io;
+mod table_numbers;
 mod table_toolstack;
 
 use std::collections::BTreeMap;
@@ -58,6 +59,7 @@ const PRELUDE: &str = r"
 
 fn facts() -> Facts {
     let mut facts = Facts::new();
+    table_numbers::add(&mut facts);
     table_guest::add(&mut facts);
     table_control::add(&mut facts);
     table_toolstack::add(&mut facts);

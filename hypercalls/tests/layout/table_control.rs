@@ -68,24 +68,6 @@ fn physdev(facts: &mut Facts) {
 
 fn platform(facts: &mut Facts) {
     table!(facts, hypercalls::platform, {
-        consts { PLATFORM_INTERFACE_VERSION = "XENPF_INTERFACE_VERSION" }
-        enum PlatformOp { SETTIME32 = "XENPF_settime32", ADD_MEMTYPE = "XENPF_add_memtype",
-            DEL_MEMTYPE = "XENPF_del_memtype", READ_MEMTYPE = "XENPF_read_memtype",
-            MICROCODE_UPDATE = "XENPF_microcode_update", PLATFORM_QUIRK = "XENPF_platform_quirk",
-            GET_CPU_VERSION = "XENPF_get_cpu_version", EFI_RUNTIME_CALL = "XENPF_efi_runtime_call",
-            FIRMWARE_INFO = "XENPF_firmware_info", ENTER_ACPI_SLEEP = "XENPF_enter_acpi_sleep",
-            CHANGE_FREQ = "XENPF_change_freq", GETIDLETIME = "XENPF_getidletime",
-            SET_PROCESSOR_PMINFO = "XENPF_set_processor_pminfo", GET_CPUINFO = "XENPF_get_cpuinfo",
-            CPU_ONLINE = "XENPF_cpu_online", CPU_OFFLINE = "XENPF_cpu_offline", CPU_HOTADD = "XENPF_cpu_hotadd",
-            MEM_HOTADD = "XENPF_mem_hotadd", CORE_PARKING = "XENPF_core_parking", RESOURCE_OP = "XENPF_resource_op",
-            SETTIME64 = "XENPF_settime64", GET_SYMBOL = "XENPF_get_symbol" }
-        struct PlatformOpArg = "struct xen_platform_op" { cmd, interface_version, u }
-        struct Settime32 = "struct xenpf_settime32" { secs, nsecs, system_time }
-        struct Settime64 = "struct xenpf_settime64" { secs, nsecs, mbz, system_time }
-        struct Memtype = "struct xenpf_add_memtype" { mfn, nr_mfns, memtype = "type", handle, reg }
-        struct DelMemtype = "struct xenpf_del_memtype" { handle, reg }
-        struct ReadMemtype = "struct xenpf_read_memtype" { reg, mfn, nr_mfns, memtype = "type" }
-        struct MicrocodeUpdate = "struct xenpf_microcode_update" { data, length }
         struct EfiTime = "struct xenpf_efi_time" { year, month, day, hour, min, sec, ns, tz, daylight }
         struct EfiGuid = "struct xenpf_efi_guid" { data1, data2, data3, data4 }
         enum EfiFunction { GET_TIME = "XEN_EFI_get_time", SET_TIME = "XEN_EFI_set_time",
@@ -124,6 +106,26 @@ fn platform(facts: &mut Facts) {
         struct ProcessorPerformance = "struct xen_processor_performance" { flags, platform_limit, control_register,
             status_register, state_count, states, domain_info, shared_type }
         struct SetProcessorPminfo = "struct xenpf_set_processor_pminfo" { id, info_type = "type", u }
+        enum CoreParkingOp { SET = "XEN_CORE_PARKING_SET", GET = "XEN_CORE_PARKING_GET" }
+        struct CoreParking = "struct xenpf_core_parking" { op = "type", idle_nums }
+        consts { PLATFORM_INTERFACE_VERSION = "XENPF_INTERFACE_VERSION" }
+        enum PlatformOp { SETTIME32 = "XENPF_settime32", ADD_MEMTYPE = "XENPF_add_memtype",
+            DEL_MEMTYPE = "XENPF_del_memtype", READ_MEMTYPE = "XENPF_read_memtype",
+            MICROCODE_UPDATE = "XENPF_microcode_update", PLATFORM_QUIRK = "XENPF_platform_quirk",
+            GET_CPU_VERSION = "XENPF_get_cpu_version", EFI_RUNTIME_CALL = "XENPF_efi_runtime_call",
+            FIRMWARE_INFO = "XENPF_firmware_info", ENTER_ACPI_SLEEP = "XENPF_enter_acpi_sleep",
+            CHANGE_FREQ = "XENPF_change_freq", GETIDLETIME = "XENPF_getidletime",
+            SET_PROCESSOR_PMINFO = "XENPF_set_processor_pminfo", GET_CPUINFO = "XENPF_get_cpuinfo",
+            CPU_ONLINE = "XENPF_cpu_online", CPU_OFFLINE = "XENPF_cpu_offline", CPU_HOTADD = "XENPF_cpu_hotadd",
+            MEM_HOTADD = "XENPF_mem_hotadd", CORE_PARKING = "XENPF_core_parking", RESOURCE_OP = "XENPF_resource_op",
+            SETTIME64 = "XENPF_settime64", GET_SYMBOL = "XENPF_get_symbol" }
+        struct PlatformOpArg = "struct xen_platform_op" { cmd, interface_version, u }
+        struct Settime32 = "struct xenpf_settime32" { secs, nsecs, system_time }
+        struct Settime64 = "struct xenpf_settime64" { secs, nsecs, mbz, system_time }
+        struct Memtype = "struct xenpf_add_memtype" { mfn, nr_mfns, memtype = "type", handle, reg }
+        struct DelMemtype = "struct xenpf_del_memtype" { handle, reg }
+        struct ReadMemtype = "struct xenpf_read_memtype" { reg, mfn, nr_mfns, memtype = "type" }
+        struct MicrocodeUpdate = "struct xenpf_microcode_update" { data, length }
         flags PcpuFlags { ONLINE = "XEN_PCPU_FLAGS_ONLINE", INVALID = "XEN_PCPU_FLAGS_INVALID" }
         struct PcpuInfo = "struct xenpf_pcpuinfo" { xen_cpuid, max_present, flags, apic_id, acpi_id }
         struct PcpuVersion = "struct xenpf_pcpu_version" { xen_cpuid, max_present, vendor_id, family, model,
@@ -131,8 +133,6 @@ fn platform(facts: &mut Facts) {
         struct CpuOl = "struct xenpf_cpu_ol" { cpuid }
         struct CpuHotadd = "struct xenpf_cpu_hotadd" { apic_id, acpi_id, pxm }
         struct MemHotadd = "struct xenpf_mem_hotadd" { spfn, epfn, pxm, flags }
-        enum CoreParkingOp { SET = "XEN_CORE_PARKING_SET", GET = "XEN_CORE_PARKING_GET" }
-        struct CoreParking = "struct xenpf_core_parking" { op = "type", idle_nums }
         struct ResourceEntry = "struct xenpf_resource_entry" { cmd = "u.cmd", rsvd, idx, val }
         struct ResourceOp = "struct xenpf_resource_op" { nr_entries, cpu, entries }
         struct Symdata = "struct xenpf_symdata" { namelen, symnum, name, address, symbol_type = "type" }

@@ -17,7 +17,6 @@ pub(crate) fn add(facts: &mut Facts) {
 
 fn domctl(facts: &mut Facts) {
     table!(facts, hypercalls::domctl, {
-        consts { DOMCTL_INTERFACE_VERSION = "XEN_DOMCTL_INTERFACE_VERSION" }
         enum DomctlCmd { CREATEDOMAIN = "XEN_DOMCTL_createdomain", DESTROYDOMAIN = "XEN_DOMCTL_destroydomain",
             PAUSEDOMAIN = "XEN_DOMCTL_pausedomain", UNPAUSEDOMAIN = "XEN_DOMCTL_unpausedomain",
             GETDOMAININFO = "XEN_DOMCTL_getdomaininfo", SETVCPUAFFINITY = "XEN_DOMCTL_setvcpuaffinity",
@@ -56,6 +55,7 @@ fn domctl(facts: &mut Facts) {
             SET_PAGING_MEMPOOL_SIZE = "XEN_DOMCTL_set_paging_mempool_size",
             GDBSX_GUESTMEMIO = "XEN_DOMCTL_gdbsx_guestmemio", GDBSX_PAUSEVCPU = "XEN_DOMCTL_gdbsx_pausevcpu",
             GDBSX_UNPAUSEVCPU = "XEN_DOMCTL_gdbsx_unpausevcpu", GDBSX_DOMSTATUS = "XEN_DOMCTL_gdbsx_domstatus" }
+        consts { DOMCTL_INTERFACE_VERSION = "XEN_DOMCTL_INTERFACE_VERSION" }
         struct Domctl = "struct xen_domctl" { cmd, interface_version, domain, _pad, u }
         struct XenctlBitmap = "struct xenctl_bitmap" { bitmap, nr_bits }
         flags EmulationFlags { LAPIC = "XEN_X86_EMU_LAPIC", HPET = "XEN_X86_EMU_HPET", PM = "XEN_X86_EMU_PM",
@@ -181,6 +181,19 @@ fn domctl_vcpu(facts: &mut Facts) {
 
 fn sysctl(facts: &mut Facts) {
     table!(facts, hypercalls::sysctl, {
+        consts { INVALID_CORE_ID = "XEN_INVALID_CORE_ID", INVALID_SOCKET_ID = "XEN_INVALID_SOCKET_ID",
+            INVALID_NODE_ID = "XEN_INVALID_NODE_ID" }
+        struct Cputopo = "struct xen_sysctl_cputopo" { core, socket, node }
+        struct Cputopoinfo = "struct xen_sysctl_cputopoinfo" { num_cpus, cputopo }
+        struct Meminfo = "struct xen_sysctl_meminfo" { memsize, memfree }
+        struct Numainfo = "struct xen_sysctl_numainfo" { num_nodes, meminfo, distance }
+        enum CpupoolCmd { CREATE = "XEN_SYSCTL_CPUPOOL_OP_CREATE", DESTROY = "XEN_SYSCTL_CPUPOOL_OP_DESTROY",
+            INFO = "XEN_SYSCTL_CPUPOOL_OP_INFO", ADDCPU = "XEN_SYSCTL_CPUPOOL_OP_ADDCPU",
+            RMCPU = "XEN_SYSCTL_CPUPOOL_OP_RMCPU", MOVEDOMAIN = "XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN",
+            FREEINFO = "XEN_SYSCTL_CPUPOOL_OP_FREEINFO" }
+        consts { CPUPOOL_PAR_ANY = "XEN_SYSCTL_CPUPOOL_PAR_ANY" }
+        struct CpupoolOp = "struct xen_sysctl_cpupool_op" { op, cpupool_id, sched_id, domid, cpu, n_dom, cpumap }
+        struct Pcitopoinfo = "struct xen_sysctl_pcitopoinfo" { num_devs, devs, nodes }
         consts { SYSCTL_INTERFACE_VERSION = "XEN_SYSCTL_INTERFACE_VERSION" }
         enum SysctlCmd { READCONSOLE = "XEN_SYSCTL_readconsole", TBUF_OP = "XEN_SYSCTL_tbuf_op",
             PHYSINFO = "XEN_SYSCTL_physinfo", SCHED_ID = "XEN_SYSCTL_sched_id", PERFC_OP = "XEN_SYSCTL_perfc_op",
@@ -220,23 +233,10 @@ fn sysctl(facts: &mut Facts) {
         struct LockprofData = "struct xen_sysctl_lockprof_data" { name, lock_type = "type", idx, lock_cnt,
             block_cnt, lock_time, block_time }
         struct LockprofOp = "struct xen_sysctl_lockprof_op" { cmd, max_elem, nr_elem, time, data }
-        consts { INVALID_CORE_ID = "XEN_INVALID_CORE_ID", INVALID_SOCKET_ID = "XEN_INVALID_SOCKET_ID",
-            INVALID_NODE_ID = "XEN_INVALID_NODE_ID" }
-        struct Cputopo = "struct xen_sysctl_cputopo" { core, socket, node }
-        struct Cputopoinfo = "struct xen_sysctl_cputopoinfo" { num_cpus, cputopo }
-        struct Meminfo = "struct xen_sysctl_meminfo" { memsize, memfree }
-        struct Numainfo = "struct xen_sysctl_numainfo" { num_nodes, meminfo, distance }
-        enum CpupoolCmd { CREATE = "XEN_SYSCTL_CPUPOOL_OP_CREATE", DESTROY = "XEN_SYSCTL_CPUPOOL_OP_DESTROY",
-            INFO = "XEN_SYSCTL_CPUPOOL_OP_INFO", ADDCPU = "XEN_SYSCTL_CPUPOOL_OP_ADDCPU",
-            RMCPU = "XEN_SYSCTL_CPUPOOL_OP_RMCPU", MOVEDOMAIN = "XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN",
-            FREEINFO = "XEN_SYSCTL_CPUPOOL_OP_FREEINFO" }
-        consts { CPUPOOL_PAR_ANY = "XEN_SYSCTL_CPUPOOL_PAR_ANY" }
-        struct CpupoolOp = "struct xen_sysctl_cpupool_op" { op, cpupool_id, sched_id, domid, cpu, n_dom, cpumap }
         struct CreditSchedule = "struct xen_sysctl_credit_schedule" { tslice_ms, ratelimit_us, vcpu_migr_delay_us }
         struct Credit2Schedule = "struct xen_sysctl_credit2_schedule" { ratelimit_us }
         struct SysctlSchedulerOp = "struct xen_sysctl_scheduler_op" { cpupool_id, sched_id, cmd, u }
         struct CoverageOp = "struct xen_sysctl_coverage_op" { cmd, size, buffer }
-        struct Pcitopoinfo = "struct xen_sysctl_pcitopoinfo" { num_devs, devs, nodes }
         struct LivepatchOp = "struct xen_sysctl_livepatch_op" { cmd, pad, u }
     });
 }
