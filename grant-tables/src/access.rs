@@ -6,22 +6,66 @@ use hypercalls::grant_table::MapFlags;
 
 use crate::GrantError;
 
-/// The ways in which one claim uses a page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Access {
-    /// No writes.
-    pub readonly: bool,
-    /// By a CPU, through a page table.
-    pub host: bool,
-    /// By a device, through its bus address.
-    pub device: bool,
-}
+/// The ways in which one claim uses a page: by CPUs, by devices or both, and whether they may write.
+///
+/// It is kept as what a claim adds to the four counts of [`Pins`](crate::active::Pins): one in each byte concerned.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Access(u32);
 
 impl Access {
+    pub(crate) const HOST_WRITE: u32 = 1 << 0;
+    pub(crate) const DEVICE_WRITE: u32 = 1 << 8;
+    /// From the counts of writers to those of readers.
+    const READ_SHIFT: u32 = 16;
+
+    #[inline]
+    pub(crate) const fn new(host: bool, device: bool, readonly: bool) -> Self {
+        let writes = host as u32 | (device as u32) << 8;
+        Self(if readonly { writes << Self::READ_SHIFT } else { writes })
+    }
+
     /// By a CPU, for reading or for writing too: what a copy needs.
     #[must_use]
+    #[inline]
     pub const fn host(readonly: bool) -> Self {
-        Self { readonly, host: true, device: false }
+        Self::new(true, false, readonly)
+    }
+
+    #[inline]
+    pub(crate) const fn ones(self) -> u32 {
+        self.0
+    }
+
+    /// Whether writing is not among the uses.
+    #[must_use]
+    #[inline]
+    pub const fn is_readonly(self) -> bool {
+        self.0 & (Self::HOST_WRITE | Self::DEVICE_WRITE) == 0
+    }
+
+    /// Whether a CPU uses it, through a page table or a copy.
+    #[must_use]
+    #[inline]
+    pub const fn is_host(self) -> bool {
+        self.0 & (Self::HOST_WRITE | Self::HOST_WRITE << Self::READ_SHIFT) != 0
+    }
+
+    /// Whether a device uses it, through its bus address.
+    #[must_use]
+    #[inline]
+    pub const fn is_device(self) -> bool {
+        self.0 & (Self::DEVICE_WRITE | Self::DEVICE_WRITE << Self::READ_SHIFT) != 0
+    }
+}
+
+impl core::fmt::Debug for Access {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let (host, device) = (self.is_host(), self.is_device());
+        f.debug_struct("Access")
+            .field("host", &host)
+            .field("device", &device)
+            .field("readonly", &self.is_readonly())
+            .finish()
     }
 }
 
@@ -43,36 +87,47 @@ impl MapMode {
         if mode.is_host() || mode.is_device() { Ok(mode) } else { Err(GrantError::BadRef) }
     }
 
+    #[inline]
+    pub(crate) const fn raw(self) -> u32 {
+        self.0.raw()
+    }
+
+    #[inline]
     const fn has(self, flag: MapFlags) -> bool {
         self.0.raw() & flag.raw() != 0
     }
 
     /// A page-table entry is to be written.
     #[must_use]
+    #[inline]
     pub const fn is_host(self) -> bool {
         self.has(MapFlags::HOST_MAP)
     }
 
     /// A bus address is asked for.
     #[must_use]
+    #[inline]
     pub const fn is_device(self) -> bool {
         self.has(MapFlags::DEVICE_MAP)
     }
 
     /// The mapping must not allow writes.
     #[must_use]
+    #[inline]
     pub const fn is_readonly(self) -> bool {
         self.has(MapFlags::READONLY)
     }
 
     /// The guest's applications may use the mapping as well as its kernel.
     #[must_use]
+    #[inline]
     pub const fn is_application(self) -> bool {
         self.has(MapFlags::APPLICATION_MAP)
     }
 
     /// `host_addr` is the machine address of the page-table entry, not a virtual address.
     #[must_use]
+    #[inline]
     pub const fn contains_pte(self) -> bool {
         self.has(MapFlags::CONTAINS_PTE)
     }
@@ -81,14 +136,16 @@ impl MapMode {
     /// in bits 0 to 2.
     #[doc(alias = "GNTMAP_guest_avail0")]
     #[must_use]
+    #[inline]
     pub const fn pte_available_bits(self) -> u64 {
         ((self.0.raw() >> GUEST_BITS_SHIFT) & 7) as u64
     }
 
     /// The pins such a mapping needs.
     #[must_use]
+    #[inline]
     pub const fn access(self) -> Access {
-        Access { readonly: self.is_readonly(), host: self.is_host(), device: self.is_device() }
+        Access::new(self.is_host(), self.is_device(), self.is_readonly())
     }
 }
 

@@ -34,56 +34,41 @@ impl Target {
     }
 }
 
-/// Four counts of eight bits in one word, so that a claim which pins for host and device is one addition.
+/// Four counts of eight bits in one word, so that a claim which pins for host and device is one addition. From the low
+/// end: host writes, device writes, host reads, device reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pins(u32);
 
 impl Pins {
-    const HOST_WRITE: u32 = 1 << 0;
-    const HOST_READ: u32 = 1 << 8;
-    const DEVICE_WRITE: u32 = 1 << 16;
-    const DEVICE_READ: u32 = 1 << 24;
-    const WRITES: u32 = 0x00ff_00ff;
-    /// Bits in a count.
-    const WIDTH: u32 = 8;
+    const WRITES: u32 = 0xffff;
+    /// From the lowest bit of a count to its top bit.
+    const TOP_SHIFT: u32 = 7;
 
     #[inline]
     pub(crate) const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// One in each count the access needs.
-    #[inline]
-    const fn ones(access: Access) -> u32 {
-        let (host, device) =
-            if access.readonly { (Self::HOST_READ, Self::DEVICE_READ) } else { (Self::HOST_WRITE, Self::DEVICE_WRITE) };
-        (if access.host { host } else { 0 }) | (if access.device { device } else { 0 })
-    }
-
     /// Counts one more use, or refuses if a count has reached its top bit, as Xen does: that is at 128.
     #[inline]
     pub(crate) const fn plus(self, access: Access) -> Option<Self> {
-        let ones = Self::ones(access);
-        if self.0 & (ones << (Self::WIDTH - 1)) != 0 {
+        let ones = access.ones();
+        if self.0 & (ones << Self::TOP_SHIFT) != 0 {
             return None;
         }
         // No count exceeds 128, so nothing carries into its neighbour.
         Some(Self(self.0.wrapping_add(ones)))
     }
 
-    /// Counts one use less. A count that is zero already stays: only a release that no claim made could find one.
+    /// Counts one use less. If that were below zero nothing is counted: only a release that no claim made could do that.
     #[inline]
     pub(crate) fn minus(self, access: Access) -> Self {
-        let host = Self::ones(Access { device: false, ..access });
-        let device = Self::ones(Access { host: false, ..access });
-        self.minus_one(host).minus_one(device)
-    }
-
-    #[inline]
-    fn minus_one(self, one: u32) -> Self {
-        let count = one.wrapping_mul(0xff);
-        debug_assert!(one == 0 || self.0 & count != 0, "a release without its claim");
-        if self.0 & count == 0 { self } else { Self(self.0.wrapping_sub(one)) }
+        let ones = access.ones();
+        let after = self.0.wrapping_sub(ones);
+        // From 128 at most to 127 at most; the top bit comes from a zero.
+        let below_zero = after & (ones << Self::TOP_SHIFT) != 0;
+        debug_assert!(!below_zero, "a release without its claim");
+        if below_zero { self } else { Self(after) }
     }
 
     /// The bits which these pins keep set in the word the guest sees.
@@ -100,7 +85,7 @@ impl Pins {
 
     /// The counts: host reads, host writes, device reads, device writes.
     pub(crate) const fn counts(self) -> [u8; 4] {
-        let [host_write, host_read, device_write, device_read] = self.0.to_le_bytes();
+        let [host_write, device_write, host_read, device_read] = self.0.to_le_bytes();
         [host_read, host_write, device_read, device_write]
     }
 }
@@ -127,7 +112,7 @@ mod tests {
     use super::*;
 
     const READ: Access = Access::host(true);
-    const BOTH_WRITE: Access = Access { readonly: false, host: true, device: true };
+    const BOTH_WRITE: Access = Access::new(true, true, false);
 
     #[test]
     fn counts_do_not_disturb_each_other() {

@@ -9,19 +9,25 @@
 
 use hypercalls::{DomId, GrantRef};
 
-use crate::active::Target;
+use crate::active::{Active, Target};
 use crate::entry::{self, Kind, Wanted};
 use crate::table::Entry;
 use crate::{Access, GrantError, GrantTable, entry_v2};
 
 impl GrantTable<'_> {
-    /// Pins a grant for `by`, or changes nothing.
+    /// Pins a grant for `by`, or changes nothing. Returns the active entry.
     #[inline]
-    pub(crate) fn pin(&mut self, gref: GrantRef, by: DomId, access: Access, kinds: Kind) -> Result<Target, GrantError> {
+    pub(crate) fn pin(
+        &mut self,
+        gref: GrantRef,
+        by: DomId,
+        access: Access,
+        kinds: Kind,
+    ) -> Result<&Active, GrantError> {
         let entry = self.entry(gref).ok_or(GrantError::BadRef)?;
         let active = self.active.get_mut(gref.raw()).ok_or(GrantError::BadRef)?;
         let held = active.pins;
-        let mut wanted = Wanted { by, write: !access.readonly, kinds };
+        let mut wanted = Wanted { by, write: !access.is_readonly(), kinds };
         if !held.is_empty() {
             if active.by != by.raw() {
                 return Err(GrantError::PinnedByOther);
@@ -29,23 +35,21 @@ impl GrantTable<'_> {
             wanted.kinds = kinds.and(active.target.kind());
         }
         let pins = held.plus(access).ok_or(GrantError::TooManyPins)?;
-        let target = match entry {
-            Entry::V1(entry) => {
-                entry::claim(entry, &wanted)?;
-                if held.is_empty() { entry::target(entry) } else { active.target }
-            }
-            Entry::V2(entry, status) => {
-                let kind = entry_v2::claim(entry, status, &wanted, held.status_bits())?;
-                if held.is_empty() { entry_v2::target(entry, kind) } else { active.target }
-            }
+        let kind = match entry {
+            Entry::V1(entry) => entry::claim(entry, &wanted)?,
+            Entry::V2(entry, status) => entry_v2::claim(entry, status, &wanted, held.status_bits())?,
         };
         active.pins = pins;
         if held.is_empty() {
             active.by = by.raw();
-            active.target = target;
-            self.count_pinned(gref, u32::wrapping_add);
+            active.target = match entry {
+                Entry::V1(entry) => entry::target(entry),
+                Entry::V2(entry, _) => entry_v2::target(entry, kind),
+            };
+            self.pinned = self.pinned.wrapping_add(1);
+            self.pinned_unreserved = self.pinned_unreserved.wrapping_add(u32::from(!is_reserved(gref)));
         }
-        Ok(target)
+        Ok(active)
     }
 
     /// Undoes one [`pin`](Self::pin).
@@ -69,15 +73,14 @@ impl GrantTable<'_> {
         }
         if after.is_empty() && !before.is_empty() {
             active.target = Target::Nothing;
-            self.count_pinned(gref, u32::wrapping_sub);
+            self.pinned = self.pinned.wrapping_sub(1);
+            self.pinned_unreserved = self.pinned_unreserved.wrapping_sub(u32::from(!is_reserved(gref)));
         }
     }
+}
 
-    #[inline]
-    fn count_pinned(&mut self, gref: GrantRef, change: fn(u32, u32) -> u32) {
-        self.pinned = change(self.pinned, 1);
-        if gref.raw() >= GrantRef::RESERVED_ENTRIES {
-            self.pinned_unreserved = change(self.pinned_unreserved, 1);
-        }
-    }
+/// Whether the entry outlives a change of version, pinned or not.
+#[inline]
+const fn is_reserved(gref: GrantRef) -> bool {
+    gref.raw() < GrantRef::RESERVED_ENTRIES
 }

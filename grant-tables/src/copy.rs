@@ -188,10 +188,11 @@ impl GrantTable<'_> {
             Follow::Yes => Kind::ANY,
             Follow::No => Kind::ANY_FRAME,
         };
-        let target = match self.pin(gref, by, access, kinds)? {
+        let owner = self.owner;
+        let target = match self.pin(gref, by, access, kinds)?.target {
             Target::Page(frame) => CopyTarget::Bytes(CopyRange::whole(frame)),
             Target::SubPage { frame, start, length } => CopyTarget::Bytes(CopyRange { frame, start, length }),
-            Target::Transitive { granter, gref } if granter != self.owner => CopyTarget::Transitive { granter, gref },
+            Target::Transitive { granter, gref } if granter != owner => CopyTarget::Transitive { granter, gref },
             Target::Transitive { .. } | Target::Nothing => {
                 self.unpin(gref, access);
                 return Err(GrantError::BadTransitive);

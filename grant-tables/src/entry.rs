@@ -109,7 +109,7 @@ pub(crate) type EntryV1 = [AtomicU32; 2];
 
 /// Claims a version 1 entry: finds that it permits what is wanted and sets our bits in one step.
 #[inline]
-pub(crate) fn claim(entry: &EntryV1, wanted: &Wanted) -> Result<(), GrantError> {
+pub(crate) fn claim(entry: &EntryV1, wanted: &Wanted) -> Result<Kind, GrantError> {
     let [header, _] = entry;
     // The acquire on either path pairs with the guest's barrier between writing the frame and writing the flags.
     let mut seen = header.load(Ordering::Acquire);
@@ -117,10 +117,10 @@ pub(crate) fn claim(entry: &EntryV1, wanted: &Wanted) -> Result<(), GrantError> 
         Header(seen).check(Header(seen).kind_v1(), wanted)?;
         let marked = seen | u32::from(wanted.status_bits());
         if marked == seen {
-            return Ok(());
+            return Ok(Kind::PAGE);
         }
         match header.compare_exchange(seen, marked, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => return Ok(()),
+            Ok(_) => return Ok(Kind::PAGE),
             Err(now) => seen = now,
         }
     }

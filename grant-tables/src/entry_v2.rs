@@ -28,7 +28,8 @@ pub(crate) const fn kind(header: Header) -> Kind {
 }
 
 /// Claims a version 2 entry. `held` are the status bits earlier claims keep set. Returns the kind that was claimed.
-#[inline]
+/// Out of line, for Linux stays with version 1 unless it has frame numbers beyond 32 bits.
+#[inline(never)]
 pub(crate) fn claim(entry: &EntryV2, status: &AtomicU16, wanted: &Wanted, held: u16) -> Result<Kind, GrantError> {
     let [header, ..] = entry;
     let first = Header(header.load(Ordering::Relaxed));
@@ -51,7 +52,7 @@ pub(crate) fn claim(entry: &EntryV2, status: &AtomicU16, wanted: &Wanted, held: 
 
 /// Reads where an entry of this kind leads, once it is claimed. A guest that changes the words meanwhile gets a mix of
 /// old and new, which is checked like any other frame it might have named.
-#[inline]
+#[inline(never)]
 pub(crate) fn target(entry: &EntryV2, kind: Kind) -> Target {
     let [_, second, third, fourth] = entry;
     let second = second.load(Ordering::Relaxed);

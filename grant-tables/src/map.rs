@@ -96,15 +96,13 @@ impl GrantTable<'_> {
     #[doc(alias = "GNTTABOP_map_grant_ref")]
     #[inline]
     pub fn claim_map(&mut self, gref: GrantRef, by: DomId, mode: MapMode) -> Result<Claim, GrantError> {
-        let access = mode.access();
-        match self.pin(gref, by, access, Kind::PAGE)? {
-            Target::Page(frame) => Ok(Claim { granter: self.owner, gref, mode, frame }),
-            _ => {
-                // Only a whole page was asked for, so `pin` gives nothing else.
-                self.unpin(gref, access);
-                Err(GrantError::NotGranted)
-            }
+        let (granter, access) = (self.owner, mode.access());
+        if let Target::Page(frame) = self.pin(gref, by, access, Kind::PAGE)?.target {
+            return Ok(Claim { granter, gref, mode, frame });
         }
+        // Only a whole page was asked for, so `pin` gives nothing else.
+        self.unpin(gref, access);
+        Err(GrantError::NotGranted)
     }
 
     /// Mapper's side, last: the mapping exists, its handle is live.
@@ -114,11 +112,7 @@ impl GrantTable<'_> {
             mapping.gref = claim.gref.raw();
             mapping.granter = claim.granter.raw();
             mapping.frame = claim.frame;
-            mapping.state = State::FREE
-                .with(State::HOST, claim.mode.is_host())
-                .with(State::DEVICE, claim.mode.is_device())
-                .with(State::READONLY, claim.mode.is_readonly())
-                .with(State::CONTAINS_PTE, claim.mode.contains_pte());
+            mapping.state = State::live(claim.mode);
         }
         GrantHandle::new(reserved.handle)
     }

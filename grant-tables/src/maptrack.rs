@@ -4,40 +4,69 @@
 
 use hypercalls::{DomId, GrantRef, Mfn};
 
-use crate::GrantError;
 use crate::chunks::Chunks;
+use crate::{Access, GrantError, MapMode};
 
 /// Handles in a page.
 pub(crate) const PER_CHUNK: usize = 256;
 /// Ends the free list.
 const NOBODY: u32 = u32::MAX;
 
-/// The state of one handle. Free: no bits. Reserved: only [`BUSY`](Self::BUSY). Live: host, device or both.
+/// The state of one handle. Free: no bits. Reserved: only [`BUSY`](Self::BUSY). Live: host, device or both. The bits are
+/// those of the map flags, and one more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct State(u16);
 
 impl State {
     pub(crate) const FREE: Self = Self(0);
-    pub(crate) const HOST: Self = Self(1);
-    pub(crate) const DEVICE: Self = Self(2);
-    pub(crate) const READONLY: Self = Self(4);
-    pub(crate) const CONTAINS_PTE: Self = Self(8);
+    pub(crate) const DEVICE: Self = Self(1 << 0);
+    pub(crate) const HOST: Self = Self(1 << 1);
+    pub(crate) const READONLY: Self = Self(1 << 2);
+    pub(crate) const CONTAINS_PTE: Self = Self(1 << 4);
     /// Somebody holds a token for it.
-    pub(crate) const BUSY: Self = Self(16);
+    pub(crate) const BUSY: Self = Self(1 << 8);
+    /// The map flags worth keeping.
+    const KEPT: u32 = 0x17;
 
+    #[inline]
+    pub(crate) const fn live(mode: MapMode) -> Self {
+        Self((mode.raw() & Self::KEPT) as u16)
+    }
+
+    #[inline]
     pub(crate) const fn has(self, bits: Self) -> bool {
         self.0 & bits.0 != 0
     }
 
-    pub(crate) const fn with(self, bits: Self, on: bool) -> Self {
-        Self(if on { self.0 | bits.0 } else { self.0 & !bits.0 })
+    #[inline]
+    pub(crate) const fn with(self, bits: Self) -> Self {
+        Self(self.0 | bits.0)
+    }
+
+    #[inline]
+    pub(crate) const fn without(self, bits: Self) -> Self {
+        Self(self.0 & !bits.0)
     }
 
     /// Host and device, whichever is mapped.
+    #[inline]
     pub(crate) const fn is_live(self) -> bool {
-        self.0 & (Self::HOST.0 | Self::DEVICE.0) != 0
+        self.has(Self(Self::HOST.0 | Self::DEVICE.0))
+    }
+
+    /// The pins the mapping has.
+    #[inline]
+    pub(crate) const fn access(self) -> Access {
+        Access::new(self.has(Self::HOST), self.has(Self::DEVICE), self.has(Self::READONLY))
     }
 }
+
+const _: () = {
+    use hypercalls::grant_table::MapFlags;
+    assert!(State::DEVICE.0 as u32 == MapFlags::DEVICE_MAP.raw() && State::HOST.0 as u32 == MapFlags::HOST_MAP.raw());
+    assert!(State::READONLY.0 as u32 == MapFlags::READONLY.raw());
+    assert!(State::CONTAINS_PTE.0 as u32 == MapFlags::CONTAINS_PTE.raw());
+};
 
 /// One handle: 16 bytes.
 #[derive(Clone, Copy, Debug)]

@@ -8,7 +8,7 @@ use hypercalls::{DomId, GrantHandle, GrantRef, Mfn};
 use crate::active::{Active, Target};
 use crate::maptrack::State;
 use crate::unmap::release_of;
-use crate::{Access, GrantTable, Release};
+use crate::{GrantTable, Release};
 
 /// One step of a walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,12 +112,7 @@ impl GrantTable<'_> {
             };
             if mapping.state.is_live() && !mapping.state.has(State::BUSY) {
                 self.maptrack.free(handle);
-                let access = Access {
-                    readonly: mapping.state.has(State::READONLY),
-                    host: mapping.state.has(State::HOST),
-                    device: mapping.state.has(State::DEVICE),
-                };
-                return Drain::Release(GrantHandle::new(handle), release_of(&mapping, access));
+                return Drain::Release(GrantHandle::new(handle), release_of(&mapping, mapping.state.access()));
             }
         }
         Drain::Done

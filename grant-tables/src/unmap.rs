@@ -14,15 +14,15 @@ use crate::{Access, GrantError, GrantTable, Release};
 pub struct Unmapping {
     handle: u32,
     mapping: Mapping,
-    host: bool,
-    device: bool,
+    /// The halves that end, and no other bits.
+    ending: State,
 }
 
 impl Unmapping {
     /// Whether a page-table entry is to be cleared or replaced.
     #[must_use]
     pub const fn is_host(&self) -> bool {
-        self.host
+        self.ending.has(State::HOST)
     }
 
     /// The entry must allow writes exactly if this is false.
@@ -74,33 +74,36 @@ impl GrantTable<'_> {
         if state.has(State::BUSY) {
             return Err(GrantError::InUse);
         }
-        let device = dev_bus_addr != 0 && state.has(State::DEVICE);
-        if device && dev_bus_addr != mapping.frame.to_addr() {
-            return Err(GrantError::BusAddressMismatch);
+        let mut ending = State::FREE;
+        if dev_bus_addr != 0 && state.has(State::DEVICE) {
+            if dev_bus_addr != mapping.frame.to_addr() {
+                return Err(GrantError::BusAddressMismatch);
+            }
+            ending = State::DEVICE;
         }
-        let host = host_addr != 0 && state.has(State::HOST);
+        if host_addr != 0 && state.has(State::HOST) {
+            ending = ending.with(State::HOST);
+        }
         let before = *mapping;
-        mapping.state = state.with(State::BUSY, true);
-        Ok(Unmapping { handle: handle.raw(), mapping: before, host, device })
+        mapping.state = state.with(State::BUSY);
+        Ok(Unmapping { handle: handle.raw(), mapping: before, ending })
     }
 
     /// The mapping is gone. Gives the handle back once nothing of it is left. `None` if there was nothing to end.
     #[inline]
     pub fn finish_unmap(&mut self, unmapping: Unmapping) -> Option<Release> {
-        let Unmapping { handle, mapping, host, device } = unmapping;
-        let state = mapping
-            .state
-            .with(State::HOST, mapping.state.has(State::HOST) && !host)
-            .with(State::DEVICE, mapping.state.has(State::DEVICE) && !device);
-        if state.is_live() {
-            self.set_state(handle, state);
+        let Unmapping { handle, mapping, ending } = unmapping;
+        let left = mapping.state.without(ending);
+        if left.is_live() {
+            self.set_state(handle, left);
         } else {
             self.maptrack.free(handle);
         }
-        if !host && !device {
+        if ending == State::FREE {
             return None;
         }
-        let access = Access { readonly: mapping.state.has(State::READONLY), host, device };
+        let readonly = mapping.state.has(State::READONLY);
+        let access = Access::new(ending.has(State::HOST), ending.has(State::DEVICE), readonly);
         Some(release_of(&mapping, access))
     }
 

@@ -297,7 +297,7 @@ impl World {
         let release = table.finish_unmap(unmapping);
         assert_eq!(release.is_some(), device || (host && one.host));
         if let Some(release) = release {
-            assert_eq!((release.access().host, release.access().device), (host && one.host, device));
+            assert_eq!((release.access().is_host(), release.access().is_device()), (host && one.host, device));
             self.guests[one.granter].table.release(release);
         }
         let before = self.model.marks(one.granter, one.gref);
