@@ -132,7 +132,7 @@ macro_rules! check_eq {
         if left != right {
             $crate::report::finish(
                 $crate::report::Verdict::Failure,
-                format_args!("line {}: {}: got {:#x?}, want {:#x?}", line!(), format_args!($($arg)*), left, right),
+                format_args!("line {}: {}: got {:x?}, want {:x?}", line!(), format_args!($($arg)*), left, right),
             );
         }
     }};

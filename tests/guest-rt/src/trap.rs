@@ -275,6 +275,8 @@ static mut TEST_STACK: Stack = Stack([0; STACK_SIZE]);
 static mut CODE: Code = Code([0; 4096]);
 static mut LAST: Option<Trap> = None;
 
+/// The flags with which [`enter`] returns: the upcall mask as its caller had it.
+static RETURN_FLAGS: AtomicU64 = AtomicU64::new(2);
 static ARMED: AtomicBool = AtomicBool::new(false);
 static HOOK: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
 
@@ -428,7 +430,7 @@ extern "C" fn rt_trap(frame: &mut Frame) {
     frame.rip = rt_back as *const () as u64;
     frame.cs = 0xe030;
     frame.ss = abi::FLAT_KERNEL_SS;
-    frame.rflags = 0x2 | frame.rflags & 0x200;
+    frame.rflags = RETURN_FLAGS.load(Ordering::SeqCst);
     frame.error = 0;
 }
 
@@ -452,6 +454,7 @@ fn enter(code: &[u8], mut frame: Frame) -> Trap {
     }
     // SAFETY: the code page is only written here, while no code under test runs.
     unsafe { (&raw mut CODE).write_volatile(Code(bytes)) };
+    RETURN_FLAGS.store(if event::upcall_mask() == 0 { 0x202 } else { 0x002 }, Ordering::SeqCst);
     ARMED.store(true, Ordering::SeqCst);
     // SAFETY: rt_enter saves and restores what the C ABI asks for; the trap handler brings control back, and clobbered memory
     // is the runtime's own, or what the test asked for.
