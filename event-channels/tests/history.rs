@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-#![forbid(unsafe_code)]
-#![cfg(not(loom))]
 //! What went wrong with event channels elsewhere, one test per class of Xen advisory. The hypervisor has its part in some of them (frames,
 //! guest pointers, locks); what is tested here is this crate's.
+#![forbid(unsafe_code)]
+#![cfg(not(loom))]
 
 mod common;
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-#![forbid(unsafe_code)]
-#![cfg(loom)]
 //! Delivery while the guest takes events, masks and unmasks: every interleaving loom finds. The table is behind the domain's lock, as in
 //! the hypervisor; the guest's words are not.
 //!
 //! Checked at the end of each run: no event is stuck. A port that is pending and unmasked has its upcall pending, and was found by no one
 //! twice. (XSA-340 and XSA-359 were missing barriers in just these places.)
+#![forbid(unsafe_code)]
+#![cfg(loom)]
 
 mod common;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
+//! Random operations over several domains, against a model made of plain sets and lists.
 #![forbid(unsafe_code)]
 #![cfg(not(loom))]
-//! Random operations over several domains, against a model made of plain sets and lists.
 
 mod common;
 mod naive;
