@@ -9,3 +9,5 @@ pub(crate) mod descriptor;
 pub(crate) mod validate;
 pub(crate) mod cpuid_policy;
 pub(crate) mod msr_policy;
+pub(crate) mod vpit;
+pub(crate) mod io;
