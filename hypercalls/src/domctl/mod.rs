@@ -6,16 +6,21 @@
 use crate::frame::Mfn;
 use crate::handle::GuestHandle;
 use crate::ids::{DomId, Virq};
-use crate::macros::{flags, open_enum, payload};
-use crate::memory::Vmemrange;
+use crate::macros::{flags, payload};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 mod command;
 pub mod debug;
 pub mod device;
+mod memory;
+mod policy;
 pub mod vcpu;
 
 pub use command::DomctlCmd;
+pub use memory::{
+    Getpageframeinfo3, MaxMem, Nodeaffinity, PageFrameType, PagingMempool, ShadowCmd, ShadowOp, ShadowOpStats, Vnuma,
+};
+pub use policy::{CPUID_NO_SUBLEAF, CpuPolicy, CpuidLeaf, MsrEntry, TscInfo};
 
 /// What [`Domctl::interface_version`] must be.
 #[doc(alias = "XEN_DOMCTL_INTERFACE_VERSION")]
@@ -265,133 +270,6 @@ pub struct Getdomaininfo {
     pub arch_config: ArchDomainconfig,
 }
 
-open_enum! {
-    /// What [`Getpageframeinfo3`] says of a frame, in bits 28-31.
-    pub struct PageFrameType: u64 {
-        /// Ordinary.
-        #[doc(alias = "XEN_DOMCTL_PFINFO_NOTAB")]
-        NOTAB = 0 << 28,
-        /// A page table of level 1.
-        #[doc(alias = "XEN_DOMCTL_PFINFO_L1TAB")]
-        L1TAB = 1 << 28,
-        /// A page table of level 2.
-        #[doc(alias = "XEN_DOMCTL_PFINFO_L2TAB")]
-        L2TAB = 2 << 28,
-        /// A page table of level 3.
-        #[doc(alias = "XEN_DOMCTL_PFINFO_L3TAB")]
-        L3TAB = 3 << 28,
-        /// A page table of level 4.
-        #[doc(alias = "XEN_DOMCTL_PFINFO_L4TAB")]
-        L4TAB = 4 << 28,
-        /// The bits that hold the level.
-        #[doc(alias = "XEN_DOMCTL_PFINFO_LTABTYPE_MASK")]
-        LTABTYPE_MASK = 7 << 28,
-        /// Pinned, added to the level.
-        #[doc(alias = "XEN_DOMCTL_PFINFO_LPINTAB")]
-        LPINTAB = 1 << 31,
-        /// Broken memory.
-        #[doc(alias = "XEN_DOMCTL_PFINFO_BROKEN")]
-        BROKEN = 0xd << 28,
-        /// Only to be allocated (in images).
-        #[doc(alias = "XEN_DOMCTL_PFINFO_XALLOC")]
-        XALLOC = 0xe << 28,
-        /// Not a frame of the domain.
-        #[doc(alias = "XEN_DOMCTL_PFINFO_XTAB")]
-        XTAB = 0xf << 28,
-    }
-}
-
-/// Argument of [`DomctlCmd::GETPAGEFRAMEINFO3`].
-#[doc(alias = "xen_domctl_getpageframeinfo3")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct Getpageframeinfo3 {
-    /// How many frames.
-    pub num: u64,
-    /// In: frame numbers; out: [`PageFrameType`] values.
-    pub array: GuestHandle<u64>,
-}
-
-open_enum! {
-    /// [`ShadowOp::op`].
-    pub struct ShadowCmd: u32 {
-        /// Ends all modes.
-        #[doc(alias = "XEN_DOMCTL_SHADOW_OP_OFF")]
-        OFF = 0,
-        /// Starts test mode.
-        #[doc(alias = "XEN_DOMCTL_SHADOW_OP_ENABLE_TEST")]
-        ENABLE_TEST = 1,
-        /// Starts dirty tracking.
-        #[doc(alias = "XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY")]
-        ENABLE_LOGDIRTY = 2,
-        /// Reads and clears the bitmap.
-        #[doc(alias = "XEN_DOMCTL_SHADOW_OP_CLEAN")]
-        CLEAN = 11,
-        /// Reads it.
-        #[doc(alias = "XEN_DOMCTL_SHADOW_OP_PEEK")]
-        PEEK = 12,
-        /// Reads the size of the pool in MiB.
-        #[doc(alias = "XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION")]
-        GET_ALLOCATION = 30,
-        /// Sets it.
-        #[doc(alias = "XEN_DOMCTL_SHADOW_OP_SET_ALLOCATION")]
-        SET_ALLOCATION = 31,
-        /// Starts a given mode.
-        #[doc(alias = "XEN_DOMCTL_SHADOW_OP_ENABLE")]
-        ENABLE = 32,
-    }
-}
-
-/// Counters of dirty tracking.
-#[doc(alias = "xen_domctl_shadow_op_stats")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct ShadowOpStats {
-    /// Faults.
-    pub fault_count: u32,
-    /// Dirty frames.
-    pub dirty_count: u32,
-}
-
-/// Argument of [`DomctlCmd::SHADOW_OP`].
-#[doc(alias = "xen_domctl_shadow_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct ShadowOp {
-    /// In: what.
-    pub op: ShadowCmd,
-    /// In: flags.
-    pub mode: u32,
-    /// In and out: MiB.
-    pub mb: u32,
-    /// Padding.
-    pub _pad: [u8; 4],
-    /// Out: one bit per frame.
-    pub dirty_bitmap: GuestHandle<u8>,
-    /// In and out: bits.
-    pub pages: u64,
-    /// Out.
-    pub stats: ShadowOpStats,
-}
-
-/// Argument of [`DomctlCmd::MAX_MEM`].
-#[doc(alias = "xen_domctl_max_mem")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct MaxMem {
-    /// In KiB.
-    pub max_memkb: u64,
-}
-
-/// Argument of [`DomctlCmd::SETNODEAFFINITY`].
-#[doc(alias = "xen_domctl_nodeaffinity")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct Nodeaffinity {
-    /// Nodes.
-    pub nodemap: XenctlBitmap,
-}
-
 /// Argument of [`DomctlCmd::MAX_VCPUS`].
 #[doc(alias = "xen_domctl_max_vcpus")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -446,23 +324,6 @@ pub struct SetTarget {
     pub target: DomId,
 }
 
-/// Argument of [`DomctlCmd::SETTSCINFO`] and [`DomctlCmd::GETTSCINFO`].
-#[doc(alias = "xen_domctl_tsc_info")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct TscInfo {
-    /// 0 default, 1 always emulate, 2 never, 3 by `rdtscp`.
-    pub tsc_mode: u32,
-    /// Frequency the guest sees.
-    pub gtsc_khz: u32,
-    /// Counts restores.
-    pub incarnation: u32,
-    /// Zero.
-    pub pad: u32,
-    /// Age of the domain.
-    pub elapsed_nsec: u64,
-}
-
 /// Argument of [`DomctlCmd::SET_VIRQ_HANDLER`].
 #[doc(alias = "xen_domctl_set_virq_handler")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -472,95 +333,6 @@ pub struct SetVirqHandler {
     pub virq: Virq,
 }
 
-/// [`CpuidLeaf::subleaf`] where subleaves do not matter.
-#[doc(alias = "XEN_CPUID_NO_SUBLEAF")]
-pub const CPUID_NO_SUBLEAF: u32 = 0xffff_ffff;
-
-/// What CPUID answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct CpuidLeaf {
-    /// `eax` in.
-    pub leaf: u32,
-    /// `ecx` in.
-    pub subleaf: u32,
-    /// `eax` out.
-    pub a: u32,
-    /// `ebx` out.
-    pub b: u32,
-    /// `ecx` out.
-    pub c: u32,
-    /// `edx` out.
-    pub d: u32,
-}
-
-/// What an MSR holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct MsrEntry {
-    /// Number.
-    pub idx: u32,
-    /// Zero.
-    pub flags: u32,
-    /// Value.
-    pub val: u64,
-}
-
-/// Argument of [`DomctlCmd::GET_CPU_POLICY`] and [`DomctlCmd::SET_CPU_POLICY`].
-#[doc(alias = "xen_domctl_cpu_policy")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct CpuPolicy {
-    /// In: room or entries; out: entries.
-    pub nr_leaves: u32,
-    /// In: room or entries; out: entries.
-    pub nr_msrs: u32,
-    /// CPUID.
-    pub leaves: GuestHandle<CpuidLeaf>,
-    /// MSRs.
-    pub msrs: GuestHandle<MsrEntry>,
-    /// Out: the leaf refused, or `!0`.
-    pub err_leaf: u32,
-    /// Out: the subleaf refused, or `!0`.
-    pub err_subleaf: u32,
-    /// Out: the MSR refused, or `!0`.
-    pub err_msr: u32,
-    /// Padding.
-    pub _pad: [u8; 4],
-}
-
-/// Argument of [`DomctlCmd::SET_PAGING_MEMPOOL_SIZE`].
-#[doc(alias = "xen_domctl_paging_mempool")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct PagingMempool {
-    /// In bytes.
-    pub size: u64,
-}
-
-/// Argument of [`DomctlCmd::SETVNUMAINFO`].
-#[doc(alias = "xen_domctl_vnuma")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct Vnuma {
-    /// Nodes.
-    pub nr_vnodes: u32,
-    /// Ranges.
-    pub nr_vmemranges: u32,
-    /// vCPUs.
-    pub nr_vcpus: u32,
-    /// Zero.
-    pub pad: u32,
-    /// Distances.
-    pub vdistance: GuestHandle<u32>,
-    /// Node of each vCPU.
-    pub vcpu_to_vnode: GuestHandle<u32>,
-    /// Real node of each.
-    pub vnode_to_pnode: GuestHandle<u32>,
-    /// Ranges.
-    pub vmemrange: GuestHandle<Vmemrange>,
-}
-
 // The sizes the headers give; every offset is checked by tests/layout.
 const _: () = {
     assert!(size_of::<Domctl>() == 0x90);
@@ -568,22 +340,11 @@ const _: () = {
     assert!(size_of::<ArchDomainconfig>() == 0x8);
     assert!(size_of::<Createdomain>() == 0x40);
     assert!(size_of::<Getdomaininfo>() == 0x70);
-    assert!(size_of::<Getpageframeinfo3>() == 0x10);
-    assert!(size_of::<ShadowOpStats>() == 0x8);
-    assert!(size_of::<ShadowOp>() == 0x28);
-    assert!(size_of::<MaxMem>() == 0x8);
-    assert!(size_of::<Nodeaffinity>() == 0x10);
     assert!(size_of::<MaxVcpus>() == 0x4);
     assert!(size_of::<Setdomainhandle>() == 0x10);
     assert!(size_of::<HypercallInit>() == 0x8);
     assert!(size_of::<Settimeoffset>() == 0x8);
     assert!(size_of::<AddressSize>() == 0x4);
     assert!(size_of::<SetTarget>() == 0x2);
-    assert!(size_of::<TscInfo>() == 0x18);
     assert!(size_of::<SetVirqHandler>() == 0x4);
-    assert!(size_of::<CpuidLeaf>() == 0x18);
-    assert!(size_of::<MsrEntry>() == 0x10);
-    assert!(size_of::<CpuPolicy>() == 0x28);
-    assert!(size_of::<PagingMempool>() == 0x8);
-    assert!(size_of::<Vnuma>() == 0x30);
 };

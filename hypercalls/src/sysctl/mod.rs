@@ -3,8 +3,8 @@
 //! Toolstack operations on the whole host (`sysctl.h`). Those on power management and on CPU features are in the
 //! modules below.
 
+use crate::domctl::Getdomaininfo;
 use crate::domctl::vcpu::SchedulerId;
-use crate::domctl::{Getdomaininfo, XenctlBitmap};
 use crate::handle::GuestHandle;
 use crate::ids::DomId;
 use crate::macros::{flags, open_enum, payload};
@@ -12,8 +12,10 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 pub mod cpu;
 pub mod power;
+mod profile;
 mod topology;
 
+pub use profile::{CoverageOp, LivepatchOp, LockprofData, LockprofOp, PerfcDesc, PerfcOp, TbufOp};
 pub use topology::{
     CPUPOOL_PAR_ANY, CpupoolCmd, CpupoolOp, Cputopo, Cputopoinfo, INVALID_CORE_ID, INVALID_NODE_ID, INVALID_SOCKET_ID,
     Meminfo, Numainfo, Pcitopoinfo,
@@ -145,29 +147,6 @@ pub struct Readconsole {
     pub _pad: [u8; 4],
 }
 
-/// Argument of [`SysctlCmd::TBUF_OP`].
-#[doc(alias = "xen_sysctl_tbuf_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct TbufOp {
-    /// 0 describe, 1 set CPUs, 2 set events, 3 set size, 4 enable, 5 disable.
-    pub cmd: u32,
-    /// Padding.
-    pub _pad: [u8; 4],
-    /// CPUs.
-    pub cpu_mask: XenctlBitmap,
-    /// Events.
-    pub evt_mask: u32,
-    /// Padding.
-    pub _pad1: [u8; 4],
-    /// Out: first frame.
-    pub buffer_mfn: u64,
-    /// Frames; out: bytes.
-    pub size: u32,
-    /// Padding.
-    pub _pad2: [u8; 4],
-}
-
 flags! {
     /// [`Physinfo::capabilities`].
     pub struct PhysCaps: u32 {
@@ -251,36 +230,6 @@ pub struct Physinfo {
 pub struct SysctlSchedId {
     /// Out.
     pub sched_id: SchedulerId,
-}
-
-/// Argument of [`SysctlCmd::PERFC_OP`].
-#[doc(alias = "xen_sysctl_perfc_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct PerfcOp {
-    /// 1 reset, 2 read.
-    pub cmd: u32,
-    /// Out.
-    pub nr_counters: u32,
-    /// Out.
-    pub nr_vals: u32,
-    /// Padding.
-    pub _pad: [u8; 4],
-    /// Out: names.
-    pub desc: GuestHandle<PerfcDesc>,
-    /// Out: values.
-    pub val: GuestHandle<u32>,
-}
-
-/// A counter.
-#[doc(alias = "xen_sysctl_perfc_desc")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct PerfcDesc {
-    /// NUL-terminated.
-    pub name: [u8; 80],
-    /// Values it has.
-    pub nr_vals: u32,
 }
 
 /// Argument of [`SysctlCmd::GETDOMAININFOLIST`].
@@ -375,46 +324,6 @@ pub struct PageOfflineOp {
     pub status: GuestHandle<u32>,
 }
 
-/// A lock's profile.
-#[doc(alias = "xen_sysctl_lockprof_data")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct LockprofData {
-    /// NUL-terminated.
-    pub name: [u8; 40],
-    /// 0 global, 1 of a domain.
-    pub lock_type: i32,
-    /// Of which.
-    pub idx: i32,
-    /// Times taken.
-    pub lock_cnt: u64,
-    /// Times waited for.
-    pub block_cnt: u64,
-    /// Nanoseconds held.
-    pub lock_time: u64,
-    /// Nanoseconds waited.
-    pub block_time: u64,
-}
-
-/// Argument of [`SysctlCmd::LOCKPROF_OP`].
-#[doc(alias = "xen_sysctl_lockprof_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct LockprofOp {
-    /// 1 reset, 2 read.
-    pub cmd: u32,
-    /// In: room.
-    pub max_elem: u32,
-    /// Out: locks.
-    pub nr_elem: u32,
-    /// Padding.
-    pub _pad: [u8; 4],
-    /// Out: nanoseconds profiled.
-    pub time: u64,
-    /// Out.
-    pub data: GuestHandle<LockprofData>,
-}
-
 /// Parameters of the credit scheduler.
 #[doc(alias = "xen_sysctl_credit_schedule")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -456,52 +365,19 @@ pub struct SysctlSchedulerOp {
 
 payload!(SysctlSchedulerOp, u);
 
-/// Argument of [`SysctlCmd::COVERAGE_OP`].
-#[doc(alias = "xen_sysctl_coverage_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct CoverageOp {
-    /// 0 size, 1 read, 2 reset.
-    pub cmd: u32,
-    /// In and out: bytes.
-    pub size: u32,
-    /// Out.
-    pub buffer: GuestHandle<u8>,
-}
-
-/// Argument of [`SysctlCmd::LIVEPATCH_OP`].
-#[doc(alias = "xen_sysctl_livepatch_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C, align(8))]
-pub struct LivepatchOp {
-    /// 0 upload, 1 ask, 2 list, 3 act.
-    pub cmd: u32,
-    /// Zero.
-    pub pad: u32,
-    /// The operation's own argument.
-    pub u: [u8; 64],
-}
-
 // The sizes the headers give; every offset is checked by tests/layout.
 const _: () = {
     assert!(size_of::<Sysctl>() == 0x88);
     assert!(size_of::<Readconsole>() == 0x18);
-    assert!(size_of::<TbufOp>() == 0x30);
     assert!(size_of::<Physinfo>() == 0x70);
     assert!(size_of::<SysctlSchedId>() == 0x4);
-    assert!(size_of::<PerfcOp>() == 0x20);
-    assert!(size_of::<PerfcDesc>() == 0x54);
     assert!(size_of::<Getdomaininfolist>() == 0x18);
     assert!(size_of::<DebugKeys>() == 0x10);
     assert!(size_of::<SysctlCpuinfo>() == 0x8);
     assert!(size_of::<Getcpuinfo>() == 0x18);
     assert!(size_of::<Availheap>() == 0x18);
     assert!(size_of::<PageOfflineOp>() == 0x18);
-    assert!(size_of::<LockprofData>() == 0x50);
-    assert!(size_of::<LockprofOp>() == 0x20);
     assert!(size_of::<CreditSchedule>() == 0xc);
     assert!(size_of::<Credit2Schedule>() == 0x4);
     assert!(size_of::<SysctlSchedulerOp>() == 0x20);
-    assert!(size_of::<CoverageOp>() == 0x10);
-    assert!(size_of::<LivepatchOp>() == 0x48);
 };

@@ -17,10 +17,12 @@ macro_rules! c_name {
     };
 }
 
-/// One table: what each Rust name is in C. `struct` lines name the C type and then the fields, with their C path where it
-/// differs; `fields` does the same for a struct that ends early here; the others name one C expression per constant.
+/// One table: what each Rust name is in C. `struct` lines name the C type and then the fields, with their C path where
+/// it differs; `fields` does the same for a struct that ends early here; the others name one C expression per constant.
 macro_rules! table {
-    ($facts:ident, $module:path, { $($kind:ident $($name:ident)? $(= $c:literal)? { $($member:ident $(= $c_member:literal)?),* $(,)? })* }) => {{
+    ($facts:ident, $module:path, {
+        $($kind:ident $($name:ident)? $(= $c:literal)? { $($member:ident $(= $c_member:literal)?),* $(,)? })*
+    }) => {{
         use $module as module;
         $( table!(@$kind $facts, module, $($name)? $(= $c)? { $($member $(= $c_member)?),* }); )*
     }};

@@ -2,9 +2,9 @@
 #![forbid(unsafe_code)]
 //! Every struct, field and constant of the crate against Xen's public C headers.
 //!
-//! One table (the sibling files) pairs Rust names with C expressions. From it come both the C program, which prints what
-//! the compiler makes of the headers, and the same lines as Rust sees them. The two must agree, and so must the golden file,
-//! which is that program's reviewed output and stands in for it where there is no compiler.
+//! One table (the sibling files) pairs Rust names with C expressions. From it come both the C program, which prints
+//! what the compiler makes of the headers, and the same lines as Rust sees them. The two must agree, and so must the
+//! golden file, which is that program's reviewed output and stands in for it where there is no compiler.
 
 mod macros;
 mod table_control;

@@ -55,6 +55,29 @@ fn domctl(facts: &mut Facts) {
             SET_PAGING_MEMPOOL_SIZE = "XEN_DOMCTL_set_paging_mempool_size",
             GDBSX_GUESTMEMIO = "XEN_DOMCTL_gdbsx_guestmemio", GDBSX_PAUSEVCPU = "XEN_DOMCTL_gdbsx_pausevcpu",
             GDBSX_UNPAUSEVCPU = "XEN_DOMCTL_gdbsx_unpausevcpu", GDBSX_DOMSTATUS = "XEN_DOMCTL_gdbsx_domstatus" }
+        enum PageFrameType { NOTAB = "XEN_DOMCTL_PFINFO_NOTAB", L1TAB = "XEN_DOMCTL_PFINFO_L1TAB",
+            L2TAB = "XEN_DOMCTL_PFINFO_L2TAB", L3TAB = "XEN_DOMCTL_PFINFO_L3TAB", L4TAB = "XEN_DOMCTL_PFINFO_L4TAB",
+            LTABTYPE_MASK = "XEN_DOMCTL_PFINFO_LTABTYPE_MASK", LPINTAB = "XEN_DOMCTL_PFINFO_LPINTAB",
+            BROKEN = "XEN_DOMCTL_PFINFO_BROKEN", XALLOC = "XEN_DOMCTL_PFINFO_XALLOC",
+            XTAB = "XEN_DOMCTL_PFINFO_XTAB" }
+        struct Getpageframeinfo3 = "struct xen_domctl_getpageframeinfo3" { num, array }
+        enum ShadowCmd { OFF = "XEN_DOMCTL_SHADOW_OP_OFF", ENABLE_TEST = "XEN_DOMCTL_SHADOW_OP_ENABLE_TEST",
+            ENABLE_LOGDIRTY = "XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY", CLEAN = "XEN_DOMCTL_SHADOW_OP_CLEAN",
+            PEEK = "XEN_DOMCTL_SHADOW_OP_PEEK", GET_ALLOCATION = "XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION",
+            SET_ALLOCATION = "XEN_DOMCTL_SHADOW_OP_SET_ALLOCATION", ENABLE = "XEN_DOMCTL_SHADOW_OP_ENABLE" }
+        struct ShadowOpStats = "struct xen_domctl_shadow_op_stats" { fault_count, dirty_count }
+        struct ShadowOp = "struct xen_domctl_shadow_op" { op, mode, mb, dirty_bitmap, pages, stats }
+        struct MaxMem = "struct xen_domctl_max_mem" { max_memkb }
+        struct Nodeaffinity = "struct xen_domctl_nodeaffinity" { nodemap }
+        struct PagingMempool = "struct xen_domctl_paging_mempool" { size }
+        struct Vnuma = "struct xen_domctl_vnuma" { nr_vnodes, nr_vmemranges, nr_vcpus, pad, vdistance,
+            vcpu_to_vnode, vnode_to_pnode, vmemrange }
+        struct TscInfo = "struct xen_domctl_tsc_info" { tsc_mode, gtsc_khz, incarnation, pad, elapsed_nsec }
+        consts { CPUID_NO_SUBLEAF = "XEN_CPUID_NO_SUBLEAF" }
+        struct CpuidLeaf = "xen_cpuid_leaf_t" { leaf, subleaf, a, b, c, d }
+        struct MsrEntry = "xen_msr_entry_t" { idx, flags, val }
+        struct CpuPolicy = "struct xen_domctl_cpu_policy" { nr_leaves, nr_msrs, leaves, msrs, err_leaf, err_subleaf,
+            err_msr }
         consts { DOMCTL_INTERFACE_VERSION = "XEN_DOMCTL_INTERFACE_VERSION" }
         struct Domctl = "struct xen_domctl" { cmd, interface_version, domain, _pad, u }
         struct XenctlBitmap = "struct xenctl_bitmap" { bitmap, nr_bits }
@@ -77,36 +100,13 @@ fn domctl(facts: &mut Facts) {
         struct Getdomaininfo = "struct xen_domctl_getdomaininfo" { domain, pad1, flags, tot_pages, max_pages,
             outstanding_pages, shr_pages, paged_pages, shared_info_frame, cpu_time, nr_online_vcpus, max_vcpu_id,
             ssidref, handle, cpupool, gpaddr_bits, pad2, arch_config }
-        enum PageFrameType { NOTAB = "XEN_DOMCTL_PFINFO_NOTAB", L1TAB = "XEN_DOMCTL_PFINFO_L1TAB",
-            L2TAB = "XEN_DOMCTL_PFINFO_L2TAB", L3TAB = "XEN_DOMCTL_PFINFO_L3TAB", L4TAB = "XEN_DOMCTL_PFINFO_L4TAB",
-            LTABTYPE_MASK = "XEN_DOMCTL_PFINFO_LTABTYPE_MASK", LPINTAB = "XEN_DOMCTL_PFINFO_LPINTAB",
-            BROKEN = "XEN_DOMCTL_PFINFO_BROKEN", XALLOC = "XEN_DOMCTL_PFINFO_XALLOC",
-            XTAB = "XEN_DOMCTL_PFINFO_XTAB" }
-        struct Getpageframeinfo3 = "struct xen_domctl_getpageframeinfo3" { num, array }
-        enum ShadowCmd { OFF = "XEN_DOMCTL_SHADOW_OP_OFF", ENABLE_TEST = "XEN_DOMCTL_SHADOW_OP_ENABLE_TEST",
-            ENABLE_LOGDIRTY = "XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY", CLEAN = "XEN_DOMCTL_SHADOW_OP_CLEAN",
-            PEEK = "XEN_DOMCTL_SHADOW_OP_PEEK", GET_ALLOCATION = "XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION",
-            SET_ALLOCATION = "XEN_DOMCTL_SHADOW_OP_SET_ALLOCATION", ENABLE = "XEN_DOMCTL_SHADOW_OP_ENABLE" }
-        struct ShadowOpStats = "struct xen_domctl_shadow_op_stats" { fault_count, dirty_count }
-        struct ShadowOp = "struct xen_domctl_shadow_op" { op, mode, mb, dirty_bitmap, pages, stats }
-        struct MaxMem = "struct xen_domctl_max_mem" { max_memkb }
-        struct Nodeaffinity = "struct xen_domctl_nodeaffinity" { nodemap }
         struct MaxVcpus = "struct xen_domctl_max_vcpus" { max }
         struct Setdomainhandle = "struct xen_domctl_setdomainhandle" { handle }
         struct HypercallInit = "struct xen_domctl_hypercall_init" { gmfn }
         struct Settimeoffset = "struct xen_domctl_settimeoffset" { time_offset_seconds }
         struct AddressSize = "struct xen_domctl_address_size" { size }
         struct SetTarget = "struct xen_domctl_set_target" { target }
-        struct TscInfo = "struct xen_domctl_tsc_info" { tsc_mode, gtsc_khz, incarnation, pad, elapsed_nsec }
         struct SetVirqHandler = "struct xen_domctl_set_virq_handler" { virq }
-        consts { CPUID_NO_SUBLEAF = "XEN_CPUID_NO_SUBLEAF" }
-        struct CpuidLeaf = "xen_cpuid_leaf_t" { leaf, subleaf, a, b, c, d }
-        struct MsrEntry = "xen_msr_entry_t" { idx, flags, val }
-        struct CpuPolicy = "struct xen_domctl_cpu_policy" { nr_leaves, nr_msrs, leaves, msrs, err_leaf, err_subleaf,
-            err_msr }
-        struct PagingMempool = "struct xen_domctl_paging_mempool" { size }
-        struct Vnuma = "struct xen_domctl_vnuma" { nr_vnodes, nr_vmemranges, nr_vcpus, pad, vdistance,
-            vcpu_to_vnode, vnode_to_pnode, vmemrange }
     });
 }
 
@@ -194,6 +194,14 @@ fn sysctl(facts: &mut Facts) {
         consts { CPUPOOL_PAR_ANY = "XEN_SYSCTL_CPUPOOL_PAR_ANY" }
         struct CpupoolOp = "struct xen_sysctl_cpupool_op" { op, cpupool_id, sched_id, domid, cpu, n_dom, cpumap }
         struct Pcitopoinfo = "struct xen_sysctl_pcitopoinfo" { num_devs, devs, nodes }
+        struct TbufOp = "struct xen_sysctl_tbuf_op" { cmd, cpu_mask, evt_mask, buffer_mfn, size }
+        struct PerfcOp = "struct xen_sysctl_perfc_op" { cmd, nr_counters, nr_vals, desc, val }
+        struct PerfcDesc = "struct xen_sysctl_perfc_desc" { name, nr_vals }
+        struct LockprofData = "struct xen_sysctl_lockprof_data" { name, lock_type = "type", idx, lock_cnt,
+            block_cnt, lock_time, block_time }
+        struct LockprofOp = "struct xen_sysctl_lockprof_op" { cmd, max_elem, nr_elem, time, data }
+        struct CoverageOp = "struct xen_sysctl_coverage_op" { cmd, size, buffer }
+        struct LivepatchOp = "struct xen_sysctl_livepatch_op" { cmd, pad, u }
         consts { SYSCTL_INTERFACE_VERSION = "XEN_SYSCTL_INTERFACE_VERSION" }
         enum SysctlCmd { READCONSOLE = "XEN_SYSCTL_readconsole", TBUF_OP = "XEN_SYSCTL_tbuf_op",
             PHYSINFO = "XEN_SYSCTL_physinfo", SCHED_ID = "XEN_SYSCTL_sched_id", PERFC_OP = "XEN_SYSCTL_perfc_op",
@@ -211,7 +219,6 @@ fn sysctl(facts: &mut Facts) {
         struct Sysctl = "struct xen_sysctl" { cmd, interface_version, u }
         struct Readconsole = "struct xen_sysctl_readconsole" { clear, incremental, pad0, pad1, index, buffer, count
             }
-        struct TbufOp = "struct xen_sysctl_tbuf_op" { cmd, cpu_mask, evt_mask, buffer_mfn, size }
         flags PhysCaps { HVM = "XEN_SYSCTL_PHYSCAP_hvm", PV = "XEN_SYSCTL_PHYSCAP_pv",
             DIRECTIO = "XEN_SYSCTL_PHYSCAP_directio", HAP = "XEN_SYSCTL_PHYSCAP_hap",
             SHADOW = "XEN_SYSCTL_PHYSCAP_shadow", IOMMU_HAP_PT_SHARE = "XEN_SYSCTL_PHYSCAP_iommu_hap_pt_share",
@@ -221,8 +228,6 @@ fn sysctl(facts: &mut Facts) {
             nr_nodes, max_node_id, cpu_khz, capabilities, arch_capabilities, pad, total_pages, free_pages,
             scrub_pages, outstanding_pages, max_mfn, hw_cap }
         struct SysctlSchedId = "struct xen_sysctl_sched_id" { sched_id }
-        struct PerfcOp = "struct xen_sysctl_perfc_op" { cmd, nr_counters, nr_vals, desc, val }
-        struct PerfcDesc = "struct xen_sysctl_perfc_desc" { name, nr_vals }
         struct Getdomaininfolist = "struct xen_sysctl_getdomaininfolist" { first_domain, max_domains, buffer,
             num_domains }
         struct DebugKeys = "struct xen_sysctl_debug_keys" { keys, nr_keys }
@@ -230,14 +235,9 @@ fn sysctl(facts: &mut Facts) {
         struct Getcpuinfo = "struct xen_sysctl_getcpuinfo" { max_cpus, info, nr_cpus }
         struct Availheap = "struct xen_sysctl_availheap" { min_bitwidth, max_bitwidth, node, avail_bytes }
         struct PageOfflineOp = "struct xen_sysctl_page_offline_op" { cmd, start, end, status }
-        struct LockprofData = "struct xen_sysctl_lockprof_data" { name, lock_type = "type", idx, lock_cnt,
-            block_cnt, lock_time, block_time }
-        struct LockprofOp = "struct xen_sysctl_lockprof_op" { cmd, max_elem, nr_elem, time, data }
         struct CreditSchedule = "struct xen_sysctl_credit_schedule" { tslice_ms, ratelimit_us, vcpu_migr_delay_us }
         struct Credit2Schedule = "struct xen_sysctl_credit2_schedule" { ratelimit_us }
         struct SysctlSchedulerOp = "struct xen_sysctl_scheduler_op" { cpupool_id, sched_id, cmd, u }
-        struct CoverageOp = "struct xen_sysctl_coverage_op" { cmd, size, buffer }
-        struct LivepatchOp = "struct xen_sysctl_livepatch_op" { cmd, pad, u }
     });
 }
 
