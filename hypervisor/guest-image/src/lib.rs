@@ -19,6 +19,7 @@ extern crate alloc;
 mod bytes;
 mod crc32;
 mod unpack;
+mod zstd;
 
 pub mod bzimage;
 pub mod elf;

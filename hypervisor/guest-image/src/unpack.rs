@@ -10,6 +10,7 @@ use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
 use crate::bytes;
 use crate::error::ImageError;
+use crate::zstd;
 
 /// How a kernel is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +79,7 @@ pub(crate) fn unpack(format: Format, stream: &[u8], out: &mut [u8]) -> Result<()
         Format::Gzip => gunzip(stream, out)?,
         Format::Xz => read_all(lzma_rust2::XzReader::new(stream, false), Format::Xz, out)?,
         Format::Lzma => unlzma(stream, out)?,
-        Format::Zstd => unzstd(stream, out)?,
+        Format::Zstd => zstd::unpack(stream, out).ok_or(ImageError::DamagedPayload(format))?,
         Format::Lz4 => unlz4(stream, out)?,
     };
     if found != announced {
@@ -161,16 +162,6 @@ fn lzma_error(format: Format, error: &lzma_rust2::Error) -> ImageError {
         lzma_rust2::Error::OutOfMemory(_) => ImageError::NoMemoryToUnpack,
         _ => ImageError::DamagedPayload(format),
     }
-}
-
-fn unzstd(stream: &[u8], out: &mut [u8]) -> Result<usize, ImageError> {
-    use ruzstd::decoding::errors::FrameDecoderError;
-    ruzstd::decoding::FrameDecoder::new().decode_all(stream, out).map_err(|error| match error {
-        FrameDecoderError::TargetTooSmall => {
-            ImageError::WrongLength { announced: out.len(), found: out.len().saturating_add(1) }
-        }
-        _ => ImageError::DamagedPayload(Format::Zstd),
-    })
 }
 
 const LZ4_LEGACY_MAGIC: &[u8] = b"\x02\x21\x4c\x18";
