@@ -8,7 +8,7 @@ use crate::GrantError;
 
 /// The ways in which one claim uses a page: by CPUs, by devices or both, and whether they may write.
 ///
-/// It is kept as what a claim adds to the four counts of [`Pins`](crate::active::Pins): one in each byte concerned.
+/// It is kept as what a claim adds to the four counts of an active entry: one in each byte concerned.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Access(u32);
 
