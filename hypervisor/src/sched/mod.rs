@@ -3,3 +3,6 @@
 #![forbid(unsafe_code)]
 
 pub(crate) mod runstate;
+pub(crate) mod affinity;
+pub(crate) mod credit;
+pub(crate) mod runqueue;
