@@ -3,9 +3,12 @@
 #![forbid(unsafe_code)]
 
 pub(crate) mod memory;
+pub(crate) mod pirqs;
+pub(crate) mod ports;
 pub(crate) mod rangeset;
 pub(crate) mod table;
 pub(crate) mod vcpu;
+pub(crate) mod vpit;
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -14,7 +17,9 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use hypercalls::frame::Mfn;
 use hypercalls::ids::{DomId, VcpuId};
 
-use crate::domain::memory::Memory;
+use crate::domain::memory::{Memory, WritableRef};
+use crate::domain::pirqs::PirqTable;
+use crate::domain::ports::PortState;
 use crate::domain::rangeset::RangeSet;
 use crate::domain::vcpu::Vcpu;
 use crate::sync::{Rank, SpinLock};
@@ -72,8 +77,14 @@ pub(crate) struct Domain {
     pub(crate) pause_count: AtomicU32,
     /// State of its life.
     pub(crate) lifecycle: SpinLock<Lifecycle>,
+    /// Its physical interrupts; no numbers unless it is given some.
+    pub(crate) pirqs: SpinLock<PirqTable>,
+    /// The page where it looks up which pirqs need an end of interrupt (`PHYSDEVOP_pirq_eoi_gmfn_v2`).
+    pub(crate) pirq_eoi_map: SpinLock<Option<WritableRef>>,
     /// `VMASST_TYPE_*` bits that are on.
     pub(crate) vm_assist: AtomicU64,
+    /// Latches of emulated ports.
+    pub(crate) io: SpinLock<PortState>,
     /// Reported by `XENMEM_memory_map` once the toolstack set it.
     pub(crate) memory_map: SpinLock<Vec<hypercalls::memory::E820Entry>>,
 }
@@ -112,7 +123,10 @@ impl Domain {
             dirty_cpus: AtomicU64::new(0),
             pause_count: AtomicU32::new(1),
             lifecycle: SpinLock::new(Rank::DomainLifecycle, Lifecycle::default()),
+            pirqs: SpinLock::new(Rank::Pirq, PirqTable::default()),
+            pirq_eoi_map: SpinLock::new(Rank::Pirq, None),
             vm_assist: AtomicU64::new(0),
+            io: SpinLock::new(Rank::DomainLifecycle, PortState::default()),
             memory_map: SpinLock::new(Rank::DomainLifecycle, Vec::new()),
         }
     }

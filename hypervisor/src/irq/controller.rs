@@ -11,11 +11,11 @@ use hypercalls::{
 
 use super::{
     line::{Line, LineMode, MaskChange},
-    msi::{MapMmio, MessageKind, MessageSource},
-    pirq::Source,
+    msi::{MessageKind, MessageSource},
     vector::VectorAllocator,
 };
 use crate::{
+    domain::pirqs::Source,
     sync::SpinLock,
     x86::{
         ioapic::{IoApic, Redirection},
@@ -83,7 +83,6 @@ pub(crate) struct Controller {
     io_apics: Vec<IoApic>,
     gsis: Vec<GsiState>,
     pci: &'static SpinLock<PciConfig>,
-    map_mmio: MapMmio,
     /// Where interrupts go until a guest's vCPU is known.
     boot_apic_id: u8,
 }
@@ -94,7 +93,6 @@ impl Controller {
         io_apics: Vec<IoApic>,
         mode_of: impl Fn(u32) -> LineMode,
         pci: &'static SpinLock<PciConfig>,
-        map_mmio: MapMmio,
         boot_apic_id: u8,
     ) -> Self {
         let count = io_apics.iter().map(|chip| chip.gsi_base() + u32::from(chip.pins())).max().unwrap_or(16);
@@ -104,7 +102,6 @@ impl Controller {
             io_apics,
             gsis: (0..count).map(|gsi| GsiState { mode: mode_of(gsi), used: GsiUse::Free }).collect(),
             pci,
-            map_mmio,
             boot_apic_id,
         }
     }
@@ -180,17 +177,16 @@ impl Controller {
     /// Gives a device's message to a guest: a vector, told to the device, masked where that is possible.
     ///
     /// # Errors
-    /// As `MessageSource::find`; EBUSY when the message is in use, ENOSPC without a free vector.
+    /// EBUSY when the message is in use, ENOSPC without a free vector.
     pub(crate) fn acquire_message(
         &mut self,
-        function: PciFunction,
+        source: MessageSource,
         kind: MessageKind,
         owner: Owner,
     ) -> Result<u8, Errno> {
-        if self.find_message(function, kind).is_some() {
+        if self.find_message(source.function, kind).is_some() {
             return Err(Errno::EBUSY);
         }
-        let source = MessageSource::find(&mut self.pci.lock(), function, kind, self.map_mmio)?;
         let vector = self.vectors.allocate().ok_or(Errno::ENOSPC)?;
         self.install(vector, Hardware::Message(source), Line::new(false), owner);
         self.reprogram(vector);

@@ -5,7 +5,6 @@
 pub(crate) mod controller;
 pub(crate) mod line;
 pub(crate) mod msi;
-pub(crate) mod pirq;
 pub(crate) mod vector;
 
 use hypercalls::{
@@ -16,10 +15,10 @@ use hypercalls::{
 use self::{
     controller::{Controller, Fired, Owner},
     line::LineMode,
-    msi::MessageKind,
-    pirq::{PirqTable, Source},
+    msi::{MessageKind, MessageSource},
 };
 use crate::{
+    domain::pirqs::{PirqTable, Source},
     sync::{Rank, SpinLock},
     x86::{
         apic,
@@ -119,7 +118,7 @@ pub(crate) fn map_gsi(table: &mut PirqTable, domain: DomId, gsi: u32, wanted: Op
 /// Maps a device's message for a domain (`MAP_PIRQ_TYPE_MSI*`).
 ///
 /// # Errors
-/// As [`PirqTable::choose`] and [`Controller::acquire_message`].
+/// As [`PirqTable::choose`], [`MessageSource::find`] and [`Controller::acquire_message`].
 pub(crate) fn map_message(
     table: &mut PirqTable,
     domain: DomId,
@@ -128,7 +127,9 @@ pub(crate) fn map_message(
     wanted: Option<Pirq>,
 ) -> Result<Pirq, Errno> {
     let pirq = table.choose(None, wanted)?;
-    let vector = with(|controller| controller.acquire_message(function, kind, Owner { domain, pirq }))?;
+    // Before the controller's lock: finding the registers may map them.
+    let source = MessageSource::find(&PCI, function, kind)?;
+    let vector = with(|controller| controller.acquire_message(source, kind, Owner { domain, pirq }))?;
     table.map(pirq, Source::Message { vector });
     Ok(pirq)
 }

@@ -4,16 +4,22 @@
 //! The hypervisor writes messages and mask bits; the enable bits of the capabilities stay the guest's.
 #![forbid(unsafe_code)]
 
+use alloc::vec::Vec;
+
 use hypercalls::errno::Errno;
 
-use crate::x86::{
-    mmio::Mmio,
-    msi_regs::{MSIX_ENTRY, Message, MsiCapability, MsixCapability},
-    pci::{self, Config, PciConfig, PciFunction, Width},
+use crate::{
+    mm::host_pt,
+    sync::{Rank, SpinLock},
+    x86::{
+        mmio::Mmio,
+        msi_regs::{MSIX_ENTRY, Message, MsiCapability, MsixCapability},
+        pci::{self, Config, PciConfig, PciFunction, Width},
+    },
 };
 
-/// Maps device registers (physical address, bytes) for good.
-pub(crate) type MapMmio = fn(u64, usize) -> Mmio;
+/// Pages of MSI-X tables mapped so far, by address: a mapping is for good, so a driver that comes back finds its own again.
+static TABLES: SpinLock<Vec<(u64, Mmio)>> = SpinLock::new(Rank::MsixTables, Vec::new());
 
 /// Which message of a function.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -53,26 +59,22 @@ const SLOT_CONTROL: usize = 12;
 const SLOT_MASKED: u32 = 1;
 
 impl MessageSource {
-    /// Finds the registers.
+    /// Finds the registers, and maps them if need be.
     ///
     /// # Errors
     /// ENODEV when the function does not answer or has no such capability, EINVAL for an entry outside the table, ENXIO when the table
-    /// cannot be reached.
-    pub(crate) fn find(
-        config: &mut PciConfig,
-        function: PciFunction,
-        kind: MessageKind,
-        map: MapMmio,
-    ) -> Result<Self, Errno> {
-        let mut config = config.function(function);
+    /// cannot be reached, ENOMEM when it cannot be mapped.
+    pub(crate) fn find(pci: &SpinLock<PciConfig>, function: PciFunction, kind: MessageKind) -> Result<Self, Errno> {
         let registers = match kind {
             MessageKind::Msi => {
+                let mut pci = pci.lock();
+                let mut config = pci.function(function);
                 let offset = pci::find_capability(&mut config, pci::CAPABILITY_MSI).ok_or(Errno::ENODEV)?;
                 Registers::Msi(MsiCapability::read(&mut config, offset))
             }
             MessageKind::MsiX { entry, table_base } => {
-                let slot = locate_slot(&mut config, entry, table_base)?;
-                Registers::MsiX { entry, slot: map(slot, MSIX_ENTRY as usize) }
+                let slot = locate_slot(&mut pci.lock().function(function), entry, table_base)?;
+                Registers::MsiX { entry, slot: map_slot(slot)? }
             }
         };
         Ok(Self { function, registers })
@@ -124,6 +126,22 @@ impl MessageSource {
             }
         }
     }
+}
+
+/// The registers of an MSI-X table entry. Entries are 16 bytes and aligned, so none straddles two pages.
+fn map_slot(address: u64) -> Result<Mmio, Errno> {
+    let (page, offset) = (address & !0xfff, (address & 0xff0) as usize);
+    let mut tables = TABLES.lock();
+    let known = tables.iter().find(|(start, _)| *start == page).map(|(_, window)| *window);
+    let window = match known {
+        Some(window) => window,
+        None => {
+            let window = host_pt::map_mmio(page, 4096).map_err(|_| Errno::ENOMEM)?;
+            tables.push((page, window));
+            window
+        }
+    };
+    Ok(window.part(offset, MSIX_ENTRY as usize))
 }
 
 /// Physical address of an MSI-X table entry.

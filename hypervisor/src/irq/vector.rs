@@ -5,22 +5,12 @@
 
 use core::ops::RangeInclusive;
 
+pub(crate) use crate::x86::vector::{APIC_ERROR, APIC_SPURIOUS, FLUSH_IPI, KICK_IPI, SERIAL, TIMER};
+
 /// Vectors for devices. Above stand the 8259s' (never enabled, but a stray edge must not look like a device) and ours.
 pub(crate) const DEVICES: RangeInclusive<u8> = 0x20..=0xdf;
 /// Vectors of stray 8259 interrupts.
 pub(crate) const PIC_SPURIOUS: RangeInclusive<u8> = 0xe0..=0xef;
-/// The hypervisor's serial port.
-pub(crate) const SERIAL: u8 = 0xf1;
-/// The local APIC's timer.
-pub(crate) const TIMER: u8 = 0xfa;
-/// Flush mailbox.
-pub(crate) const FLUSH_IPI: u8 = 0xfb;
-/// Softirqs and events.
-pub(crate) const KICK_IPI: u8 = 0xfc;
-/// The local APIC found an error.
-pub(crate) const APIC_ERROR: u8 = 0xfe;
-/// The local APIC had nothing to deliver after all; takes no end of interrupt.
-pub(crate) const APIC_SPURIOUS: u8 = 0xff;
 
 /// `int $0x80` and `int $0x82` are software interrupts of guests.
 const SOFTWARE: [u8; 2] = [0x80, 0x82];

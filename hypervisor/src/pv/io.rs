@@ -5,8 +5,8 @@
 //! has no right to reads as ones, and writes to it vanish.
 #![forbid(unsafe_code)]
 
-use super::vpit::{self, Vpit};
 use crate::{
+    domain::{ports::PortState, vpit},
     irq,
     sync::{Rank, SpinLock},
     x86::{
@@ -22,14 +22,6 @@ static CMOS: SpinLock<()> = SpinLock::new(Rank::PortPair, ());
 const PCI_ENABLE: u32 = 1 << 31;
 /// Bit 7 of the CMOS index masks NMI: not a guest's business.
 const CMOS_INDEX: u8 = 0x7f;
-
-/// What a domain has latched in emulated ports.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct IoState {
-    pci_address: u32,
-    cmos_index: u8,
-    vpit: Vpit,
-}
 
 /// One access.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -83,7 +75,7 @@ fn touches_emulated(first: u16, last: u16) -> bool {
 }
 
 /// Carries out a read. Bits above the width are zero.
-pub(crate) fn read(decision: Decision, access: Access, state: &mut IoState, now_ns: u64) -> u32 {
+pub(crate) fn read(decision: Decision, access: Access, state: &mut PortState, now_ns: u64) -> u32 {
     let Access { port, width } = access;
     match decision {
         Decision::Hardware => match width {
@@ -106,7 +98,7 @@ pub(crate) fn read(decision: Decision, access: Access, state: &mut IoState, now_
 }
 
 /// Carries out a write of the low bits of a value.
-pub(crate) fn write(decision: Decision, access: Access, value: u32, state: &mut IoState, now_ns: u64) {
+pub(crate) fn write(decision: Decision, access: Access, value: u32, state: &mut PortState, now_ns: u64) {
     let Access { port, width } = access;
     let [byte, second, ..] = value.to_le_bytes();
     match decision {
@@ -166,7 +158,7 @@ mod tests {
 
     #[test]
     fn latches_and_nothing() {
-        let mut state = IoState::default();
+        let mut state = PortState::default();
         let address = Access { port: 0xcf8, width: Width::Dword };
         write(Decision::PciAddress, address, 0x0000_1234, &mut state, 0);
         assert_eq!(read(Decision::PciAddress, address, &mut state, 0), 0x1234);

@@ -9,5 +9,4 @@ pub(crate) mod descriptor;
 pub(crate) mod validate;
 pub(crate) mod cpuid_policy;
 pub(crate) mod msr_policy;
-pub(crate) mod vpit;
 pub(crate) mod io;

@@ -17,6 +17,8 @@ pub(crate) enum Rank {
     GrantTable,
     /// A domain's physical interrupts.
     Pirq,
+    /// Mapped MSI-X tables.
+    MsixTables,
     /// A domain's event channels.
     EventChannel,
     /// A domain's list of pages.

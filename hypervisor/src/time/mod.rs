@@ -5,11 +5,6 @@
 pub(crate) mod clock;
 pub(crate) mod deadline;
 pub(crate) mod guest_time;
-mod system;
+pub(crate) mod system;
 pub(crate) mod timer;
 pub(crate) mod wallclock;
-
-pub(crate) use self::system::{
-    arm, cancel, clock, deadline_of, init, now_ns, pop_expired, program, reserve_slots, set_wallclock, timer_mode,
-    wallclock,
-};

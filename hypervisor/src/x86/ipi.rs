@@ -2,9 +2,8 @@
 //! Interrupts between CPUs. What they ask for stands in the target's `CpuLocal`; the vector only makes it look.
 #![forbid(unsafe_code)]
 
-use crate::irq::vector;
-use crate::x86::apic;
 use crate::x86::percpu::CpuLocal;
+use crate::x86::{apic, vector};
 use core::sync::atomic::Ordering;
 
 /// Makes a CPU look at its flush mailbox.

@@ -58,6 +58,14 @@ impl Mmio {
         self.length
     }
 
+    /// A part of the window, which must lie inside.
+    pub(crate) fn part(&self, offset: usize, length: usize) -> Self {
+        assert!(offset <= self.length && length <= self.length - offset, "part outside the device");
+        // SAFETY: the part is inside this window, whose mapping `new` was promised.
+        let base = unsafe { self.base.add(offset) };
+        Self { base, length }
+    }
+
     accessors!(read8, write8, u8);
     accessors!(read16, write16, u16);
     accessors!(read32, write32, u32);

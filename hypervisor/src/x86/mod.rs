@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The machine: CPU instructions, interrupt controllers, timers, buses.
 pub(crate) mod apic;
+pub(crate) mod boot_image;
+pub(crate) mod context;
+pub(crate) mod cpu;
+pub(crate) mod cpuid;
 pub(crate) mod debug_exit;
 pub(crate) mod entry;
 pub(crate) mod fpu;
@@ -26,3 +30,4 @@ pub(crate) mod trampoline;
 pub(crate) mod tsc;
 pub(crate) mod uaccess;
 pub(crate) mod uart;
+pub(crate) mod vector;
