@@ -4,11 +4,10 @@
 #![no_main]
 #![deny(unsafe_code)]
 
-use guest_rt::abi::DOMID_SELF;
 use guest_rt::grant::{HOST_MAP, MAP_READONLY, PERMIT, READING, READONLY, WRITING, flags_v1, map, set_v1, unmap};
 use guest_rt::memory::walk;
 use guest_rt::trap::Frame;
-use guest_rt::{check, check_eq, grant, guest_main, memory, step, trap};
+use guest_rt::{abi, check, check_eq, grant, guest_main, memory, step, trap};
 
 guest_main!(main);
 
@@ -27,11 +26,16 @@ fn main() {
     memory::write64(window.va + 8, 0x77);
     check_eq!(page.word(1), 0x77, "writes arrive");
     check_eq!(flags_v1(table, 8), PERMIT | READING | WRITING, "the entry is in use");
-    check_eq!(walk(window.va, 1).value & !0x0fff_0000_0000_0f18, page.maddr() | 0x67, "the entry");
+    check_eq!(
+        walk(window.va, 1).value & !0x0fff_0000_0000_0f18,
+        page.maddr() | 0x67 | abi::PTE_NX,
+        "the entry: no execution"
+    );
     let window2 = memory::alloc();
     window2.unmap();
-    let second = map(window2.va, HOST_MAP | MAP_READONLY, 8, DOMID_SELF);
-    check_eq!(second.status, 0, "map once more, by DOMID_SELF");
+    let second = map(window2.va, HOST_MAP | MAP_READONLY, 8, 0);
+    check_eq!(second.status, 0, "map once more");
+    check_eq!(map(window2.va, HOST_MAP, 8, abi::DOMID_SELF).status, -2, "the granter is told by number");
     check!(second.handle != first.handle, "another handle");
     // mov [rax], rcx
     let trap = trap::run_regs(&[0x48, 0x89, 0x08], Frame { rax: window2.va, ..Frame::default() });
