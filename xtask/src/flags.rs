@@ -40,8 +40,8 @@ pub(crate) struct TestArgs {
     /// Only test guests and systems, not the host part
     #[arg(long, conflicts_with = "quick")]
     pub(crate) no_host: bool,
-    /// Only test guests and systems with PATTERN in their names; `*` stands for anything, commas join alternatives
-    #[arg(long, value_name = "PATTERN", conflicts_with = "quick")]
+    /// Only cases with PATTERN in their names; `*` stands for anything, commas join alternatives
+    #[arg(long, value_name = "PATTERN")]
     pub(crate) filter: Option<String>,
     /// Print the names of the cases, run none
     #[arg(long)]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The part of the tests that needs no machine: house rules, format, lints, host tests, documentation.
 
-use crate::tools::TARGET;
+use crate::tools::{Need, TARGET};
 use crate::{build, tidy, tools};
 use anyhow::{Context as _, Result};
 use harness::case::{Case, Outcome};
@@ -23,7 +23,10 @@ pub(crate) fn cases() -> Vec<Case> {
             words.extend(["--", "-D", "warnings"]);
             cargo("clippy-bare-metal", &words, &[])
         }),
-        Case::new("host-tests", |_| cargo("host-tests", &["test"], &[])),
+        Case::new("host-tests", |_| {
+            tools::ensure(&[Need::Headers])?;
+            cargo("host-tests", &["test"], &[])
+        }),
         Case::new("loom", |_| {
             // Everything is built anew with this flag, so it gets a folder of its own.
             let target = paths::cargo_target().join("loom").display().to_string();
