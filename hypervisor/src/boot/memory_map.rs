@@ -76,11 +76,7 @@ pub(crate) struct Region {
 impl Region {
     /// From an address and a length; cut off at the end of the address space.
     pub(crate) fn from_len(start: u64, len: u64, kind: Kind) -> Self {
-        Self {
-            start,
-            end: start.saturating_add(len),
-            kind,
-        }
+        Self { start, end: start.saturating_add(len), kind }
     }
 }
 
@@ -93,11 +89,7 @@ pub(crate) struct MemoryMap {
 impl MemoryMap {
     /// Puts the firmware's entries in order.
     pub(crate) fn new(entries: &[Region]) -> Self {
-        let mut edges: Vec<u64> = entries
-            .iter()
-            .filter(|e| e.start < e.end)
-            .flat_map(|e| [e.start, e.end])
-            .collect();
+        let mut edges: Vec<u64> = entries.iter().filter(|e| e.start < e.end).flat_map(|e| [e.start, e.end]).collect();
         edges.sort_unstable();
         edges.dedup();
         let mut map = Self::default();
@@ -117,27 +109,18 @@ impl MemoryMap {
 
     /// The address behind the last RAM of any kind, and so the bound of the frame table; 0 without RAM.
     pub(crate) fn ram_end(&self) -> u64 {
-        self.regions
-            .iter()
-            .rfind(|r| r.kind != Kind::Reserved)
-            .map_or(0, |r| r.end)
+        self.regions.iter().rfind(|r| r.kind != Kind::Reserved).map_or(0, |r| r.end)
     }
 
     /// Bytes of usable memory.
     pub(crate) fn usable_bytes(&self) -> u64 {
-        self.regions
-            .iter()
-            .filter(|r| r.kind == Kind::Usable)
-            .map(|r| r.end - r.start)
-            .sum()
+        self.regions.iter().filter(|r| r.kind == Kind::Usable).map(|r| r.end - r.start).sum()
     }
 
     /// Whether all of the range is usable memory.
     pub(crate) fn is_usable(&self, range: &Range<u64>) -> bool {
         // Touching regions differ in kind, so one region must hold it all.
-        self.regions
-            .iter()
-            .any(|r| r.kind == Kind::Usable && r.start <= range.start && range.end <= r.end)
+        self.regions.iter().any(|r| r.kind == Kind::Usable && r.start <= range.start && range.end <= r.end)
     }
 
     /// Forgets everything at and above `limit`.
@@ -154,22 +137,12 @@ impl MemoryMap {
             return;
         }
         let old = core::mem::take(&mut self.regions);
-        let before = |r: &Region| Region {
-            end: r.end.min(range.start),
-            ..*r
-        };
-        let after = |r: &Region| Region {
-            start: r.start.max(range.end),
-            ..*r
-        };
+        let before = |r: &Region| Region { end: r.end.min(range.start), ..*r };
+        let after = |r: &Region| Region { start: r.start.max(range.end), ..*r };
         for region in old.iter().map(before).filter(|r| r.start < r.end) {
             self.push(region);
         }
-        self.push(Region {
-            start: range.start,
-            end: range.end,
-            kind,
-        });
+        self.push(Region { start: range.start, end: range.end, kind });
         for region in old.iter().map(after).filter(|r| r.start < r.end) {
             self.push(region);
         }
@@ -178,19 +151,13 @@ impl MemoryMap {
     /// The whole usable pages outside the reserved ranges, as ascending page-aligned byte ranges. A reserved range takes
     /// the pages it touches.
     pub(crate) fn usable_pages(&self, reserved: &[Range<u64>]) -> Vec<Range<u64>> {
-        let mut taken: Vec<Range<u64>> = reserved
-            .iter()
-            .filter(|r| !r.is_empty())
-            .map(|r| page_down(r.start)..page_up(r.end))
-            .collect();
+        let mut taken: Vec<Range<u64>> =
+            reserved.iter().filter(|r| !r.is_empty()).map(|r| page_down(r.start)..page_up(r.end)).collect();
         taken.sort_unstable_by_key(|r| r.start);
         let mut pages = Vec::new();
         for region in self.regions.iter().filter(|r| r.kind == Kind::Usable) {
             let (mut start, end) = (page_up(region.start), page_down(region.end));
-            for hole in taken
-                .iter()
-                .filter(|hole| hole.end > region.start && hole.start < region.end)
-            {
+            for hole in taken.iter().filter(|hole| hole.end > region.start && hole.start < region.end) {
                 if start < hole.start.min(end) {
                     pages.push(start..hole.start.min(end));
                 }
@@ -205,13 +172,7 @@ impl MemoryMap {
 
     /// A page-aligned place for `len` bytes within usable memory, outside the reserved ranges and within `within`: the
     /// highest one. `align` is a power of two, at least a page.
-    pub(crate) fn find(
-        &self,
-        len: u64,
-        align: u64,
-        within: Range<u64>,
-        reserved: &[Range<u64>],
-    ) -> Option<u64> {
+    pub(crate) fn find(&self, len: u64, align: u64, within: Range<u64>, reserved: &[Range<u64>]) -> Option<u64> {
         self.usable_pages(reserved).iter().rev().find_map(|free| {
             let (low, high) = (free.start.max(within.start), free.end.min(within.end));
             let start = high.checked_sub(len)? & !(align - 1);
@@ -222,9 +183,7 @@ impl MemoryMap {
     /// Appends a region behind all others, merging it with a neighbour of its kind.
     fn push(&mut self, region: Region) {
         match self.regions.last_mut() {
-            Some(last) if last.end == region.start && last.kind == region.kind => {
-                last.end = region.end
-            }
+            Some(last) if last.end == region.start && last.kind == region.kind => last.end = region.end,
             _ => self.regions.push(region),
         }
     }
@@ -294,29 +253,17 @@ mod tests {
         );
         map.clip(0x9800);
         assert_eq!(map.usable_bytes(), 0x4000 + 0x800);
-        assert_eq!(map.usable_pages(&[]), [0..0x4000]);
+        assert_eq!(map.usable_pages(&[]), core::slice::from_ref(&(0..0x4000)));
     }
 
     #[test]
     fn finds_the_highest_place() {
-        let map = MemoryMap::new(&[
-            region(0, 0x10000, Kind::Usable),
-            region(0x20000, 0x30800, Kind::Usable),
-        ]);
-        let reserved = [0x2f123..0x2f124];
-        assert_eq!(
-            map.find(0x1000, 0x1000, 0..u64::MAX, &reserved),
-            Some(0x2e000)
-        );
-        assert_eq!(
-            map.find(0x8000, 0x8000, 0..u64::MAX, &reserved),
-            Some(0x20000)
-        );
-        assert_eq!(
-            map.find(0x4000, 0x1000, 0..0x10000, &reserved),
-            Some(0xc000)
-        );
-        assert_eq!(map.find(0x20000, 0x1000, 0..u64::MAX, &reserved), None);
+        let map = MemoryMap::new(&[region(0, 0x10000, Kind::Usable), region(0x20000, 0x30800, Kind::Usable)]);
+        let reserved = core::slice::from_ref(&(0x2f123..0x2f124));
+        assert_eq!(map.find(0x1000, 0x1000, 0..u64::MAX, &reserved), Some(0x2e000));
+        assert_eq!(map.find(0x8000, 0x8000, 0..u64::MAX, &reserved), Some(0x20000));
+        assert_eq!(map.find(0x4000, 0x1000, 0..0x10000, &reserved), Some(0xc000));
+        assert_eq!(map.find(0x20000, 0x1000, 0..u64::MAX, reserved), None);
     }
 
     #[test]
@@ -334,8 +281,7 @@ mod tests {
 
     fn entries() -> impl Strategy<Value = Vec<Region>> {
         prop::collection::vec(
-            (0u64..64, 0u64..20, kind())
-                .prop_map(|(s, l, k)| Region::from_len(s * 2048, l * 2048, k)),
+            (0u64..64, 0u64..20, kind()).prop_map(|(s, l, k)| Region::from_len(s * 2048, l * 2048, k)),
             0..10,
         )
     }

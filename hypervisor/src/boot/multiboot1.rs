@@ -8,7 +8,7 @@
 use alloc::{string::String, vec::Vec};
 
 use super::memory_map::{Kind, Region};
-use super::modules::{BootInfo, BootInfoError, Channel, Display, Module, text, u32_at, u64_at};
+use super::modules::{BootInfo, BootInfoError, Display, Module, text, u32_at, u64_at};
 
 /// The value of eax at entry that tells a multiboot 1 loader.
 pub(crate) const LOADER_MAGIC: u32 = 0x2bad_b002;
@@ -27,10 +27,7 @@ const HAS_FRAMEBUFFER: u32 = 1 << 12;
 
 /// Reads the structure at machine address `info` through `read(address, length)`, which returns `None` for memory it
 /// cannot lend.
-pub(crate) fn parse<'a>(
-    info: u64,
-    read: impl Fn(u64, usize) -> Option<&'a [u8]>,
-) -> Result<BootInfo, BootInfoError> {
+pub(crate) fn parse<'a>(info: u64, read: impl Fn(u64, usize) -> Option<&'a [u8]>) -> Result<BootInfo, BootInfoError> {
     let header = read(info, INFO_SIZE)
         .filter(|bytes| bytes.len() >= INFO_SIZE)
         .ok_or(BootInfoError::Truncated("multiboot structure"))?;
@@ -72,10 +69,7 @@ fn modules<'a>(
 ) -> Result<Vec<Module>, BootInfoError> {
     const ENTRY_SIZE: usize = 16;
     const DAMAGED: BootInfoError = BootInfoError::Truncated("module list");
-    let count = usize::try_from(count)
-        .ok()
-        .filter(|n| *n <= MODULES_MAX)
-        .ok_or(DAMAGED)?;
+    let count = usize::try_from(count).ok().filter(|n| *n <= MODULES_MAX).ok_or(DAMAGED)?;
     let list = read(address.into(), count * ENTRY_SIZE).ok_or(DAMAGED)?;
     let mut modules = Vec::with_capacity(count);
     for entry in list.chunks_exact(ENTRY_SIZE).take(count) {
@@ -84,16 +78,8 @@ fn modules<'a>(
         if start > end {
             return Err(DAMAGED);
         }
-        let cmdline = if field(8) == 0 {
-            String::new()
-        } else {
-            string(read, field(8))
-        };
-        modules.push(Module {
-            start: start.into(),
-            end: end.into(),
-            cmdline,
-        });
+        let cmdline = if field(8) == 0 { String::new() } else { string(read, field(8)) };
+        modules.push(Module { start: start.into(), end: end.into(), cmdline });
     }
     Ok(modules)
 }
@@ -105,52 +91,29 @@ fn memory_map<'a>(
     address: u32,
 ) -> Result<Vec<Region>, BootInfoError> {
     const DAMAGED: BootInfoError = BootInfoError::Truncated("memory map");
-    let length = usize::try_from(length)
-        .ok()
-        .filter(|n| *n <= 1 << 16)
-        .ok_or(DAMAGED)?;
+    let length = usize::try_from(length).ok().filter(|n| *n <= 1 << 16).ok_or(DAMAGED)?;
     let mut rest = read(address.into(), length).ok_or(DAMAGED)?;
     let mut regions = Vec::new();
     while !rest.is_empty() {
-        let size = u32_at(rest, 0)
-            .and_then(|n| usize::try_from(n).ok())
-            .filter(|n| *n >= 20)
-            .ok_or(DAMAGED)?;
-        let entry = rest
-            .get(4..)
-            .and_then(|entry| entry.get(..size))
-            .ok_or(DAMAGED)?;
-        let (start, len) = (
-            u64_at(entry, 0).ok_or(DAMAGED)?,
-            u64_at(entry, 8).ok_or(DAMAGED)?,
-        );
-        regions.push(Region::from_len(
-            start,
-            len,
-            Kind::from_e820(u32_at(entry, 16).ok_or(DAMAGED)?),
-        ));
+        let size = u32_at(rest, 0).and_then(|n| usize::try_from(n).ok()).filter(|n| *n >= 20).ok_or(DAMAGED)?;
+        let entry = rest.get(4..).and_then(|entry| entry.get(..size)).ok_or(DAMAGED)?;
+        let (start, len) = (u64_at(entry, 0).ok_or(DAMAGED)?, u64_at(entry, 8).ok_or(DAMAGED)?);
+        regions.push(Region::from_len(start, len, Kind::from_e820(u32_at(entry, 16).ok_or(DAMAGED)?)));
         rest = rest.get(4 + size..).unwrap_or(&[]);
     }
-    if regions.is_empty() {
-        Err(BootInfoError::NoMemoryMap)
-    } else {
-        Ok(regions)
-    }
+    if regions.is_empty() { Err(BootInfoError::NoMemoryMap) } else { Ok(regions) }
 }
 
 fn display(header: &[u8]) -> Option<Display> {
     let address = u64_at(header, 88)?;
-    let (pitch, width, height) = (
-        u32_at(header, 96)?,
-        u32_at(header, 100)?,
-        u32_at(header, 104)?,
-    );
+    let (pitch, width, height) = (u32_at(header, 96)?, u32_at(header, 100)?, u32_at(header, 104)?);
     super::modules::display(address, pitch, width, height, header.get(108..)?)
 }
 
 #[cfg(test)]
 mod tests {
     extern crate std;
+    use super::super::modules::Channel;
     use super::*;
     use proptest::prelude::*;
     use std::{vec, vec::Vec};
@@ -160,13 +123,8 @@ mod tests {
     /// A little memory image at [`BASE`], built the way QEMU does it.
     fn image() -> Vec<u8> {
         let mut m = vec![0u8; 0x400];
-        let put =
-            |m: &mut Vec<u8>, at: usize, v: u32| m[at..at + 4].copy_from_slice(&v.to_le_bytes());
-        put(
-            &mut m,
-            0,
-            HAS_CMDLINE | HAS_MODULES | HAS_MEMORY_MAP | HAS_LOADER_NAME | HAS_FRAMEBUFFER,
-        );
+        let put = |m: &mut Vec<u8>, at: usize, v: u32| m[at..at + 4].copy_from_slice(&v.to_le_bytes());
+        put(&mut m, 0, HAS_CMDLINE | HAS_MODULES | HAS_MEMORY_MAP | HAS_LOADER_NAME | HAS_FRAMEBUFFER);
         put(&mut m, 16, 0x9100);
         put(&mut m, 20, 2);
         put(&mut m, 24, 0x9180);
@@ -187,10 +145,7 @@ mod tests {
         put(&mut m, 0x190, 0x20_0000);
         put(&mut m, 0x194, 0x20_0400);
         m[0x150..0x15a].copy_from_slice(b"bzImage a\0");
-        for (i, (addr, len, kind)) in [(0u32, 0x9_fc00u32, 1u32), (0x10_0000, 0x700_0000, 1)]
-            .into_iter()
-            .enumerate()
-        {
+        for (i, (addr, len, kind)) in [(0u32, 0x9_fc00u32, 1u32), (0x10_0000, 0x700_0000, 1)].into_iter().enumerate() {
             let at = 0x200 + i * 24;
             put(&mut m, at, 20);
             put(&mut m, at + 4, addr);
@@ -214,58 +169,27 @@ mod tests {
         assert_eq!(boot.cmdline, "xenolith com1=1");
         assert_eq!(boot.loader.as_deref(), Some("qemu"));
         assert_eq!(boot.modules.len(), 2);
-        assert_eq!(
-            boot.modules[0],
-            Module {
-                start: 0x10_0000,
-                end: 0x20_0000,
-                cmdline: "bzImage a".into()
-            }
-        );
+        assert_eq!(boot.modules[0], Module { start: 0x10_0000, end: 0x20_0000, cmdline: "bzImage a".into() });
         assert_eq!(boot.modules[1].cmdline, "");
         assert_eq!(
             boot.memory_map,
             [
-                Region {
-                    start: 0,
-                    end: 0x9_fc00,
-                    kind: Kind::Usable
-                },
-                Region {
-                    start: 0x10_0000,
-                    end: 0x710_0000,
-                    kind: Kind::Usable
-                },
+                Region { start: 0, end: 0x9_fc00, kind: Kind::Usable },
+                Region { start: 0x10_0000, end: 0x710_0000, kind: Kind::Usable },
             ]
         );
-        assert_eq!(
-            boot.display,
-            Some(Display::Text {
-                address: 0xb8000,
-                columns: 80,
-                rows: 25
-            })
-        );
+        assert_eq!(boot.display, Some(Display::Text { address: 0xb8000, columns: 80, rows: 25 }));
     }
 
     #[test]
     fn says_what_is_damaged() {
         let mut memory = image();
-        assert_eq!(
-            parse(0, lend(&memory)),
-            Err(BootInfoError::Truncated("multiboot structure"))
-        );
+        assert_eq!(parse(0, lend(&memory)), Err(BootInfoError::Truncated("multiboot structure")));
         memory[20] = 200;
-        assert_eq!(
-            parse(BASE, lend(&memory)),
-            Err(BootInfoError::Truncated("module list"))
-        );
+        assert_eq!(parse(BASE, lend(&memory)), Err(BootInfoError::Truncated("module list")));
         memory[20] = 0;
         memory[0x200] = 19;
-        assert_eq!(
-            parse(BASE, lend(&memory)),
-            Err(BootInfoError::Truncated("memory map"))
-        );
+        assert_eq!(parse(BASE, lend(&memory)), Err(BootInfoError::Truncated("memory map")));
         memory[0] &= !(HAS_MEMORY_MAP as u8);
         assert_eq!(parse(BASE, lend(&memory)), Err(BootInfoError::NoMemoryMap));
         memory[0] |= HAS_MEMORY_MAP as u8;
@@ -277,19 +201,10 @@ mod tests {
     fn direct_colour() {
         let mut memory = image();
         memory[108..116].copy_from_slice(&[32, 1, 16, 8, 8, 8, 0, 8]);
-        let Some(Display::Rgb {
-            bpp: 32, channels, ..
-        }) = parse(BASE, lend(&memory)).unwrap().display
-        else {
+        let Some(Display::Rgb { bpp: 32, channels, .. }) = parse(BASE, lend(&memory)).unwrap().display else {
             panic!()
         };
-        assert_eq!(
-            channels[0],
-            Channel {
-                position: 16,
-                size: 8
-            }
-        );
+        assert_eq!(channels[0], Channel { position: 16, size: 8 });
     }
 
     proptest! {
