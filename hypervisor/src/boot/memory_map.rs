@@ -260,9 +260,9 @@ mod tests {
     fn finds_the_highest_place() {
         let map = MemoryMap::new(&[region(0, 0x10000, Kind::Usable), region(0x20000, 0x30800, Kind::Usable)]);
         let reserved = core::slice::from_ref(&(0x2f123..0x2f124));
-        assert_eq!(map.find(0x1000, 0x1000, 0..u64::MAX, &reserved), Some(0x2e000));
-        assert_eq!(map.find(0x8000, 0x8000, 0..u64::MAX, &reserved), Some(0x20000));
-        assert_eq!(map.find(0x4000, 0x1000, 0..0x10000, &reserved), Some(0xc000));
+        assert_eq!(map.find(0x1000, 0x1000, 0..u64::MAX, reserved), Some(0x2e000));
+        assert_eq!(map.find(0x8000, 0x8000, 0..u64::MAX, reserved), Some(0x20000));
+        assert_eq!(map.find(0x4000, 0x1000, 0..0x10000, reserved), Some(0xc000));
         assert_eq!(map.find(0x20000, 0x1000, 0..u64::MAX, reserved), None);
     }
 
