@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub(crate) mod continuation;
+pub(crate) mod physdev_op;
 
 use alloc::sync::Arc;
 

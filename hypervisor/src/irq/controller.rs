@@ -265,9 +265,22 @@ impl Controller {
         fired
     }
 
-    /// An IO-APIC register for `PHYSDEVOP_apic_read`; `None` when there is no chip with that many GSIs below it.
-    pub(crate) fn io_apic_register(&mut self, index: usize, register: u8) -> Option<u32> {
-        self.io_apics.get_mut(index).map(|chip| chip.read_raw(register))
+    /// Tells a device all its messages and their mask bits again.
+    pub(crate) fn restore_messages(&mut self, function: PciFunction) {
+        for vector in super::vector::DEVICES {
+            let Some(interrupt) = self.interrupt(vector) else { continue };
+            let is_bound = interrupt.line.is_bound();
+            if matches!(interrupt.hardware, Hardware::Message(source) if source.function == function) {
+                self.reprogram(vector);
+                self.change_mask(vector, if is_bound { MaskChange::Unmask } else { MaskChange::Mask });
+            }
+        }
+    }
+
+    /// A register of the IO-APIC at a machine address; `None` when there is no chip.
+    pub(crate) fn io_apic_register(&mut self, address: u64, register: u8) -> Option<u32> {
+        let chip = self.io_apics.iter_mut().find(|chip| chip.address() == address)?;
+        Some(chip.read_raw(register))
     }
 
     fn step(&mut self, source: Source, decide: impl FnOnce(&mut Line) -> MaskChange) {

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub(crate) mod controller;
+pub(crate) mod guest;
 pub(crate) mod line;
 pub(crate) mod msi;
 pub(crate) mod vector;
@@ -134,7 +135,7 @@ pub(crate) fn map_message(
     Ok(pirq)
 }
 
-/// Undoes a mapping and silences what was behind it. The event channel is the caller's to close first.
+/// Undoes a mapping and silences what was behind it. An event channel that is still bound falls silent.
 ///
 /// # Errors
 /// EINVAL when the number is not mapped.
@@ -191,9 +192,16 @@ pub(crate) fn set_destination(table: &PirqTable, pirq: Pirq, apic_id: u8) {
     }
 }
 
-/// An IO-APIC register for `PHYSDEVOP_apic_read`.
-pub(crate) fn io_apic_register(index: usize, register: u8) -> Option<u32> {
-    CONTROLLER.lock().as_mut()?.io_apic_register(index, register)
+/// A register of the IO-APIC at a machine address, for `PHYSDEVOP_apic_read`.
+pub(crate) fn io_apic_register(address: u64, register: u8) -> Option<u32> {
+    CONTROLLER.lock().as_mut()?.io_apic_register(address, register)
+}
+
+/// Tells a device all its messages again, after it was reset (`PHYSDEVOP_restore_msi`).
+pub(crate) fn restore_messages(function: PciFunction) {
+    if let Some(controller) = CONTROLLER.lock().as_mut() {
+        controller.restore_messages(function);
+    }
 }
 
 /// EINVAL before the controllers are taken over: there is nothing to map then.

@@ -65,19 +65,25 @@ impl Redirection {
 #[derive(Debug)]
 pub(crate) struct IoApic {
     registers: Mmio,
+    address: u64,
     gsi_base: u32,
     pins: u16,
 }
 
 impl IoApic {
-    /// Takes an IO-APIC over and masks all its pins.
-    pub(crate) fn new(registers: Mmio, gsi_base: u32) -> Self {
-        let mut io_apic = Self { registers, gsi_base, pins: 0 };
+    /// Takes the IO-APIC at a machine address over and masks all its pins.
+    pub(crate) fn new(registers: Mmio, address: u64, gsi_base: u32) -> Self {
+        let mut io_apic = Self { registers, address, gsi_base, pins: 0 };
         io_apic.pins = (io_apic.read(VERSION_REGISTER) >> 16 & 0xff) as u16 + 1;
         for pin in 0..io_apic.pins {
             io_apic.write_low(pin, MASKED);
         }
         io_apic
+    }
+
+    /// Machine address of the registers.
+    pub(crate) const fn address(&self) -> u64 {
+        self.address
     }
 
     /// First global system interrupt.
