@@ -8,6 +8,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const SOURCES: &str = "\
 deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm main
@@ -56,11 +57,18 @@ pub struct Xen {
     pub plain: PathBuf,
 }
 
+/// The cache is filled by one thread at a time.
+fn cache() -> MutexGuard<'static, ()> {
+    static CACHE: Mutex<()> = Mutex::new(());
+    CACHE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The kernel of `series`, from the cache or from Debian.
 ///
 /// # Errors
 /// When Debian cannot be reached and the cache is empty.
 pub fn kernel(series: Series) -> Result<Kernel> {
+    let _alone = cache();
     let note = paths::debian().join(format!("kernel-{}", series.prefix()));
     let release = match fs::read_to_string(&note) {
         Ok(text) => text.trim().to_owned(),
@@ -75,7 +83,9 @@ pub fn kernel(series: Series) -> Result<Kernel> {
         let depmod = process::find("depmod").context("depmod (package kmod) is missing")?;
         process::output(Command::new(depmod).arg("-b").arg(&kernel.root).arg(&kernel.release))?;
     }
-    process::write_atomically(&note, kernel.release.as_bytes())?;
+    if !note.exists() {
+        process::write_atomically(&note, kernel.release.as_bytes())?;
+    }
     Ok(kernel)
 }
 
@@ -84,6 +94,7 @@ pub fn kernel(series: Series) -> Result<Kernel> {
 /// # Errors
 /// When Debian cannot be reached and the cache is empty.
 pub fn xen() -> Result<Xen> {
+    let _alone = cache();
     let root = unpacked("xen-hypervisor-4.17-amd64")?;
     let packed = root.join("boot/xen-4.17-amd64.gz");
     let plain = root.join("boot/xen-4.17-amd64");
@@ -99,14 +110,12 @@ pub fn xen() -> Result<Xen> {
 /// # Errors
 /// When Debian cannot be reached and the cache is empty.
 pub fn busybox() -> Result<PathBuf> {
+    let _alone = cache();
     Ok(unpacked("busybox-static")?.join("bin/busybox"))
 }
 
 /// The folder that `package` was unpacked to, fetching it when the cache has it not.
-///
-/// # Errors
-/// When the package cannot be fetched or unpacked.
-pub fn unpacked(package: &str) -> Result<PathBuf> {
+fn unpacked(package: &str) -> Result<PathBuf> {
     let dir = paths::debian().join(package);
     if dir.is_dir() {
         return Ok(dir);

@@ -104,12 +104,12 @@ fn base(kernel: &Kernel) -> Result<PathBuf> {
     // The kernel starts this path when it wants a module.
     archive.symlink("sbin/modprobe", "/bin/busybox");
     add_modules(&mut archive, kernel)?;
-    let plain = file.with_extension("cpio");
+    let plain = crate::qemu::scratch_file("cpio");
     process::write_atomically(&plain, &archive.finish())?;
     // The lightest compression: TCG has to undo it, GRUB has to read it.
     let packed = process::output(Command::new("gzip").args(["-1", "-n", "-c"]).arg(&plain))?;
     process::write_atomically(&file, &packed)?;
-    let _ = fs::remove_file(&plain);
+    fs::remove_file(&plain)?;
     Ok(file)
 }
 

@@ -5,6 +5,7 @@ use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Runs `command` to its end; its standard output, or an error with its standard error.
 ///
@@ -55,6 +56,9 @@ pub fn find(program: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
+/// Tells threads that write the same file apart.
+static PARTS: AtomicU32 = AtomicU32::new(0);
+
 /// Writes `bytes` to `path` through a neighbour that is renamed, so that no reader ever sees half a file.
 ///
 /// # Errors
@@ -63,7 +67,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let dir = path.parent().context("a file needs a directory")?;
     std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let part = dir.join(format!(".{name}.{}.part", std::process::id()));
+    let part = dir.join(format!(".{name}.{}-{}.part", std::process::id(), PARTS.fetch_add(1, Ordering::Relaxed)));
     std::fs::write(&part, bytes).with_context(|| format!("cannot write {}", part.display()))?;
     std::fs::rename(&part, path).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -44,7 +44,9 @@ pub(crate) fn cases() -> Vec<Case> {
         for shape in SHAPES {
             let name = format!("boot-{}-{}", series.prefix(), shape.name);
             let log = name.clone();
-            cases.push(Case::new(name, move |context| boot(context, &log, series, *shape)));
+            let case = Case::new(name, move |context| boot(context, &log, series, *shape));
+            // Many CPUs need what processors the host has; beside another machine they would only wait for each other.
+            cases.push(if shape.cpus > 4 { case.alone() } else { case });
         }
     }
     cases
@@ -64,7 +66,8 @@ fn machine(context: &Context, series: Series, shape: Shape) -> Spec {
 fn boot(context: &Context, name: &str, series: Series, shape: Shape) -> Result<Outcome> {
     let spec = machine(context, series, shape);
     let script = format!("{SCRIPT}{}", dmesg::SCRIPT);
-    let done = spec.exec(&log_name(context, name), &script, Duration::from_secs(400))?;
+    let done =
+        spec.exec(&log_name(context, name), &script, Duration::from_secs(if shape.cpus > 4 { 600 } else { 400 }))?;
     let said = |key: &str| done.output.lines().find_map(|line| line.strip_prefix(key)).map(str::trim);
     if done.status != Some(0) {
         fail!(done, "the script ended with {:?}", done.status);
@@ -93,8 +96,12 @@ fn boot(context: &Context, name: &str, series: Series, shape: Shape) -> Result<O
     if !bad.is_empty() {
         fail!(done, "dmesg has\n{}", bad.join("\n"));
     }
+    // How many CPUs there are changes no message but in its numbers.
+    let mut like = spec.clone();
+    like.machine.cpus = like.machine.cpus.min(2);
+    let shape = format!("{:?}-{:?}-{}", shape.firmware, shape.chipset, shape.grub).to_lowercase();
     if context.hypervisor == Hypervisor::Xenolith
-        && let Some(known) = dmesg::oracle(context, name, &spec)?
+        && let Some(known) = dmesg::oracle(context, &shape, &like)?
     {
         let new: Vec<String> = dmesg::errors(messages).difference(&known).cloned().collect();
         if !new.is_empty() {
