@@ -172,10 +172,7 @@ fn unsafety(path: &str, text: &str, covered: bool, wrong: &mut Vec<String>) {
         if !text.lines().any(|line| line.starts_with("// UNSAFETY:")) {
             wrong.push("opts in to unsafe code without an UNSAFETY line that says why".into());
         }
-    } else if !path.starts_with(DENIED)
-        && !(may && is_top(path))
-        && !forbids(text)
-        && !covered
+    } else if !(path.starts_with(DENIED) || (may && is_top(path)) || forbids(text) || covered)
         && code(text).any(|line| !only_modules(line))
     {
         wrong.push("neither forbids unsafe code nor opts in to it".into());
