@@ -2,8 +2,10 @@
 //! Hypercalls at the boundary: copy arguments, resolve, check rights, call the subsystem, write results back.
 #![forbid(unsafe_code)]
 
+pub(crate) mod callback_op;
 pub(crate) mod continuation;
 pub(crate) mod physdev_op;
+pub(crate) mod pv_state;
 
 use alloc::sync::Arc;
 
