@@ -64,9 +64,10 @@ impl Fadt {
     }
 
     /// The reset register in the form `power::reset` takes; `map` maps one byte of device memory.
-    pub(crate) fn reset_register(&self, map: impl FnOnce(u64) -> Mmio) -> Option<ResetRegister> {
-        self.reset.map(|(place, value)| match place {
-            RegisterPlace::Memory(address) => ResetRegister::Memory { register: map(address), value },
+    pub(crate) fn reset_register(&self, map: impl FnOnce(u64) -> Option<Mmio>) -> Option<ResetRegister> {
+        let (place, value) = self.reset?;
+        Some(match place {
+            RegisterPlace::Memory(address) => ResetRegister::Memory { register: map(address)?, value },
             RegisterPlace::Port(port) => ResetRegister::Port { port, value },
             RegisterPlace::PciConfig { device, function, offset } => {
                 ResetRegister::PciConfig { device, function, offset, value }

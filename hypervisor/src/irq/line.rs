@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 
 /// Trigger and polarity of an interrupt line.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct LineMode {
     /// Level triggered, else edge.
     pub(crate) level: bool,

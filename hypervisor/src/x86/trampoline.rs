@@ -6,7 +6,12 @@
 // UNSAFETY: assembly, and symbols it shares with Rust.
 #![expect(unsafe_code, reason = "assembly and its symbols")]
 
+use core::alloc::Layout;
 use core::sync::atomic::{AtomicU64, Ordering};
+
+use crate::config::CPU_BLOCK_BYTES;
+use crate::x86::instr;
+use crate::x86::percpu::{self, CpuId, CpuLocal};
 
 #[cfg(target_os = "none")]
 core::arch::global_asm!(include_str!("../boot/trampoline.S"), options(att_syntax));
@@ -22,25 +27,23 @@ static AP_INDEX: AtomicU64 = AtomicU64::new(0);
 #[unsafe(no_mangle)]
 static AP_TAKEN: AtomicU64 = AtomicU64::new(0);
 
-/// What a new CPU starts with.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ApStart {
-    /// Machine address of its first L4.
-    pub(crate) cr3: u64,
-    /// Top of its stack, 16-byte aligned.
-    pub(crate) stack_top: u64,
-    /// The argument of `ap_entry`.
-    pub(crate) cpu_index: u32,
+/// Makes the private block of a CPU that is to be started, and publishes it.
+pub(crate) fn prepare(cpu: CpuId, apic_id: u32) -> &'static CpuLocal {
+    let layout = Layout::from_size_align(CPU_BLOCK_BYTES, CPU_BLOCK_BYTES).expect("a block's size is a power of two");
+    // SAFETY: the layout's size is not zero.
+    let block = unsafe { alloc::alloc::alloc_zeroed(layout) };
+    if block.is_null() {
+        alloc::alloc::handle_alloc_error(layout);
+    }
+    // SAFETY: zeroed, aligned, of the right size, and never freed.
+    unsafe { percpu::install(block, cpu, apic_id) }
 }
 
-/// Fills the mailbox for the next CPU.
-///
-/// # Safety
-/// `cr3` maps the image, and the stack belongs to that CPU alone.
-pub(crate) unsafe fn post(start: ApStart) {
-    AP_CR3.store(start.cr3, Ordering::Relaxed);
-    AP_STACK.store(start.stack_top, Ordering::Relaxed);
-    AP_INDEX.store(u64::from(start.cpu_index), Ordering::Relaxed);
+/// Fills the mailbox for the next CPU: it starts on its block's stack and on the page tables this CPU runs on.
+pub(crate) fn post(local: &'static CpuLocal) {
+    AP_CR3.store(instr::read_cr3(), Ordering::Relaxed);
+    AP_STACK.store(local.stack_top(), Ordering::Relaxed);
+    AP_INDEX.store(u64::from(local.id().raw()), Ordering::Relaxed);
     AP_TAKEN.store(0, Ordering::SeqCst);
 }
 
