@@ -5,11 +5,7 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use hypercalls::frame::Mfn;
-
 use super::acpi_madt::LocalApic;
-use crate::mm::map;
-use crate::x86::percpu::{CpuId, CpuLocal};
 use crate::x86::{apic, instr, trampoline};
 
 /// The pages a SIPI can start at which real firmware leaves alone: above the BIOS data area, below the EBDA's usual home.
@@ -45,42 +41,9 @@ pub(crate) fn choose_page(usable: impl Iterator<Item = Range<u64>>) -> Option<u8
     pages.max().and_then(|address| u8::try_from(address / PAGE).ok())
 }
 
-/// Starts all CPUs of a list from [`choose_cpus`] but the first, which runs this: each gets a number and a block, `prepare` does what
-/// else must be done for it beforehand, and it enters `ap_entry`. `usable`: usable memory, for the start-up page, which must not hold
-/// anything still needed. Returns how many CPUs run, this one included; their numbers are below that.
-pub(crate) fn start_others(
-    apic_ids: &[u32],
-    usable: impl Iterator<Item = Range<u64>>,
-    tsc_hz: u64,
-    mut prepare: impl FnMut(&'static CpuLocal),
-) -> u32 {
-    let others = apic_ids.get(1..).unwrap_or_default();
-    let mut running = 1;
-    if others.is_empty() {
-        return running;
-    }
-    let Some(page) = choose_page(usable) else {
-        log::warn!("no free page below 1 MiB to start CPUs from: only the boot CPU is used");
-        return running;
-    };
-    map::write(Mfn::new(page.into()), 0, trampoline::code());
-    for &apic_id in others {
-        // A CPU that does not come up leaves its number to the next, so that numbers stay dense.
-        let local = trampoline::prepare(CpuId::new(running), apic_id);
-        prepare(local);
-        trampoline::post(local);
-        if start_cpu(apic_id, page, tsc_hz) {
-            running += 1;
-        } else {
-            log::warn!("CPU with APIC id {apic_id:#x} does not start; it is left alone");
-        }
-    }
-    running
-}
-
-/// Starts the CPU that the mailbox is filled for. `false` when it does not come up; it is then reset again so that it cannot wake later
+/// Starts the CPU that the mailbox was filled for by `trampoline::post`, with the start-up code at `page`. `false` when it does not come up; it is then reset again so that it cannot wake later
 /// with a mailbox meant for another.
-fn start_cpu(apic_id: u32, page: u8, tsc_hz: u64) -> bool {
+pub(crate) fn start_cpu(apic_id: u32, page: u8, tsc_hz: u64) -> bool {
     apic::send_init(apic_id);
     delay_us(INIT_PAUSE_US, tsc_hz);
     apic::send_startup(apic_id, page);

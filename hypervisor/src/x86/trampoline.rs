@@ -6,12 +6,10 @@
 // UNSAFETY: assembly, and symbols it shares with Rust.
 #![expect(unsafe_code, reason = "assembly and its symbols")]
 
-use core::alloc::Layout;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use crate::config::CPU_BLOCK_BYTES;
 use crate::x86::instr;
-use crate::x86::percpu::{self, CpuId, CpuLocal};
+use crate::x86::percpu::CpuLocal;
 
 #[cfg(target_os = "none")]
 core::arch::global_asm!(include_str!("../boot/trampoline.S"), options(att_syntax));
@@ -26,18 +24,6 @@ static AP_INDEX: AtomicU64 = AtomicU64::new(0);
 /// Set by the new CPU once it has read the others.
 #[unsafe(no_mangle)]
 static AP_TAKEN: AtomicU64 = AtomicU64::new(0);
-
-/// Makes the private block of a CPU that is to be started, and publishes it.
-pub(crate) fn prepare(cpu: CpuId, apic_id: u32) -> &'static CpuLocal {
-    let layout = Layout::from_size_align(CPU_BLOCK_BYTES, CPU_BLOCK_BYTES).expect("a block's size is a power of two");
-    // SAFETY: the layout's size is not zero.
-    let block = unsafe { alloc::alloc::alloc_zeroed(layout) };
-    if block.is_null() {
-        alloc::alloc::handle_alloc_error(layout);
-    }
-    // SAFETY: zeroed, aligned, of the right size, and never freed.
-    unsafe { percpu::install(block, cpu, apic_id) }
-}
 
 /// Fills the mailbox for the next CPU: it starts on its block's stack and on the page tables this CPU runs on.
 pub(crate) fn post(local: &'static CpuLocal) {
