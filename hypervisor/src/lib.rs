@@ -6,11 +6,16 @@ extern crate alloc;
 
 pub(crate) mod boot;
 pub(crate) mod config;
+pub(crate) mod console;
 pub(crate) mod domain;
+pub(crate) mod entry;
 pub(crate) mod hypercall;
 pub(crate) mod irq;
 pub(crate) mod mm;
 pub(crate) mod pv;
+pub(crate) mod run;
 pub(crate) mod sched;
 pub(crate) mod sync;
+pub(crate) mod time;
 pub(crate) mod x86;
+pub mod panic;

@@ -1,13 +1,257 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The boot order: from the loader to the first domain.
+//! The boot order: from the loader to the first domain. Each step is one function; the list is in [`start`].
 
 pub(crate) mod acpi;
 pub(crate) mod acpi_fadt;
 pub(crate) mod acpi_madt;
 pub(crate) mod cmdline;
+pub(crate) mod dom0;
 pub(crate) mod dom0_mem;
+pub(crate) mod loader;
+pub(crate) mod memory;
 pub(crate) mod memory_map;
 pub(crate) mod modules;
 pub(crate) mod multiboot1;
 pub(crate) mod multiboot2;
+pub(crate) mod platform;
 pub(crate) mod smp;
+
+use alloc::vec::Vec;
+use core::ops::Range;
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use hypercalls::frame::Mfn;
+
+use crate::boot::acpi::AcpiInfo;
+use crate::boot::cmdline::Options;
+use crate::boot::dom0::Source;
+use crate::boot::memory_map::{Kind, MemoryMap, Region};
+use crate::boot::modules::BootInfo;
+use crate::mm::{boot_memory, flush, frame_table, heap, host_pt};
+use crate::x86::percpu::{self, CpuId, CpuLocal};
+use crate::x86::{apic, boot_image, context, cpu, idt, instr, trampoline, uart, vector};
+use crate::{console, entry, sched, sync, time};
+
+/// What later questions need of the boot: options, tables, the memory map.
+pub(crate) struct Facts {
+    /// Parsed command line.
+    pub(crate) options: Options,
+    /// Command line as given.
+    pub(crate) cmdline: alloc::string::String,
+    /// ACPI.
+    pub(crate) acpi: AcpiInfo,
+    /// What the loader said.
+    pub(crate) info: BootInfo,
+    /// The machine's memory, as dom0 shall see it.
+    pub(crate) map: Vec<Region>,
+}
+
+static FACTS: spin::Once<Facts> = spin::Once::new();
+
+/// The facts of this boot, once known.
+pub(crate) fn facts() -> Option<&'static Facts> {
+    FACTS.get()
+}
+
+/// The machine's memory map as dom0 shall see it (XENMEM_machine_memory_map).
+pub(crate) fn host_map() -> &'static [Region] {
+    facts().map_or(&[], |facts| &facts.map)
+}
+
+/// From head.S, on the boot CPU: everything up to the first domain, then scheduling for ever.
+pub(crate) fn start(magic: u32, info: u64) -> ! {
+    let local = boot_image::install_boot_cpu();
+    heap::init_early();
+    console::log::init(log::LevelFilter::Info);
+    let boot = match loader::read(magic, info) {
+        Ok(boot) => boot,
+        Err(error) => {
+            // No command line yet: the first serial port is the best guess at a console.
+            console::add_serial(uart::Uart::from_config(&uart::ComConfig::default_for(0)));
+            stop(format_args!("cannot read the boot information: {error}"));
+        }
+    };
+    let (options, serial) = open_consoles(&boot);
+    let map = memory_map(&boot);
+    let modules: Vec<Range<u64>> = boot.modules.iter().map(|module| module.start..module.end).collect();
+    let acpi = platform::read_acpi(&boot);
+    if let Err(error) = memory::init(&map, &modules) {
+        stop(format_args!("cannot set up memory: {error:?}"));
+    }
+    log::info!("System RAM: {} MiB, free {} MiB", map.usable_bytes() >> 20, frame_table::free_frames() >> 8);
+    sync::set_relax_hook(flush::poll);
+    idt::init();
+    memory::map_window(local);
+    cpu::init(local);
+    context::init();
+    if let Err(what) = platform::init(&acpi) {
+        stop(format_args!("{what}"));
+    }
+    if let Some(config) = serial.filter(|config| config.irq != 0) {
+        platform::open_serial_interrupt(&acpi, config.irq);
+        console::open_input();
+    }
+    let cpus = start_others(&options, &acpi, &map);
+    let facts = FACTS.call_once(|| Facts {
+        map: dom0_map(&map, &acpi),
+        cmdline: boot.cmdline.clone(),
+        options,
+        acpi,
+        info: boot,
+    });
+    build_dom0(facts, cpus, serial.map(|config| config.io_base));
+    for module in &modules {
+        memory::release(module);
+    }
+    log::info!("Boot took {} ms; {} MiB free", time::system::now_ns() / 1_000_000, frame_table::free_frames() >> 8);
+    RUN.store(true, Ordering::Release);
+    run_this_cpu(local)
+}
+
+fn build_dom0(facts: &Facts, cpus: u32, serial_port: Option<u16>) {
+    let lend = |range: &modules::Module| boot_memory::lend(range.start, (range.end - range.start) as usize);
+    let modules = &facts.info.modules;
+    let source = match modules.first() {
+        None => Err(dom0::BuildError::NoKernel),
+        Some(kernel) => lend(kernel).map_or(Err(dom0::BuildError::NoKernel), |bytes| {
+            Ok(Source {
+                kernel: bytes,
+                cmdline: kernel_options(&kernel.cmdline),
+                initrd: modules.get(1).and_then(lend),
+                vga: None,
+            })
+        }),
+    };
+    let domain = source.and_then(|source| dom0::build(&source, &facts.options, cpus));
+    match domain {
+        Ok(domain) => {
+            let ports: Vec<u16> = serial_port.into_iter().collect();
+            *domain.rights.lock() = platform::dom0_rights(&facts.acpi, &ports);
+            domain.unpause();
+        }
+        Err(error) => stop(format_args!("{error}")),
+    }
+}
+
+/// A module's command line starts with the file's name.
+fn kernel_options(cmdline: &str) -> &str {
+    cmdline.split_once(' ').map_or("", |(_, options)| options)
+}
+
+fn open_consoles(boot: &BootInfo) -> (Options, Option<uart::ComConfig>) {
+    let loader = boot.loader.as_deref();
+    let (options, warnings) = cmdline::parse(cmdline::strip_image_path(&boot.cmdline, loader));
+    let mut serial = None;
+    for (index, enabled) in [options.console.com1, options.console.com2].into_iter().enumerate() {
+        if !enabled {
+            continue;
+        }
+        let mut config = uart::ComConfig::default_for(index);
+        if let Some(com) = options.com.get(index).copied().flatten() {
+            config.baud = com.baud;
+            config.data_bits = com.data_bits;
+            config.stop_bits = com.stop_bits;
+            config.io_base = com.io_base.unwrap_or(config.io_base);
+            config.irq = com.irq.unwrap_or(config.irq);
+        }
+        let port = uart::Uart::from_config(&config);
+        if port.is_present() && serial.is_none() {
+            console::add_serial(port);
+            serial = Some(config);
+        }
+    }
+    log::info!("Xenolith {} (Xen 4.17{})", env!("CARGO_PKG_VERSION"), crate::config::EXTRA_VERSION);
+    log::info!("Loader: {}", loader.unwrap_or("unknown"));
+    log::info!("Command line: {}", boot.cmdline);
+    for warning in &warnings {
+        log::warn!("{warning}");
+    }
+    (options, serial)
+}
+
+fn memory_map(boot: &BootInfo) -> MemoryMap {
+    let mut map = MemoryMap::new(&boot.memory_map);
+    map.clip(crate::mm::layout::DIRECT_MAP_BYTES);
+    map
+}
+
+/// The machine's map with the frames that dom0 may not map marked reserved, so that it does not try.
+fn dom0_map(map: &MemoryMap, acpi: &AcpiInfo) -> Vec<Region> {
+    let mut map = map.clone();
+    for (first, last) in platform::denied_frames(acpi) {
+        map.set(first << 12..(last + 1) << 12, Kind::Reserved);
+    }
+    map.regions().to_vec()
+}
+
+// ---- CPUs ----
+
+static RUN: AtomicBool = AtomicBool::new(false);
+static ONLINE: AtomicU32 = AtomicU32::new(0);
+
+/// Starts the other CPUs; how many there are in the end.
+fn start_others(options: &Options, acpi: &AcpiInfo, map: &MemoryMap) -> u32 {
+    let limit = if options.nosmp { 1 } else { options.maxcpus.map_or(crate::config::MAX_CPUS, |max| max.max(1) as usize) };
+    let max_id = if apic::uses_x2apic() { u32::MAX - 1 } else { 254 };
+    let apics = acpi.madt.as_ref().map_or(&[][..], |madt| &madt.local_apics);
+    let chosen = smp::choose_cpus(apics, apic::id(), max_id, limit.min(crate::config::MAX_CPUS));
+    sched::init(chosen.len() as u32);
+    let usable = map.regions().iter().filter(|region| region.kind == Kind::Usable).map(|region| region.start..region.end);
+    let mut count = 1;
+    if let Some(page) = smp::choose_page(usable).filter(|_| chosen.len() > 1) {
+        crate::mm::map::write(Mfn::new(page.into()), 0, trampoline::code());
+        for apic_id in chosen.iter().skip(1) {
+            if start_one(count, *apic_id, page) {
+                count += 1;
+            } else {
+                log::warn!("CPU with APIC id {apic_id:#x} does not start; going on without it");
+            }
+        }
+    }
+    host_pt::drop_identity();
+    log::info!("{count} CPU{} online", if count == 1 { "" } else { "s" });
+    count
+}
+
+fn start_one(index: u32, apic_id: u32, page: u8) -> bool {
+    let cpu = CpuId::new(index);
+    let Some(local) = percpu::allocate(cpu, apic_id) else {
+        log::warn!("no memory for CPU {index}");
+        return false;
+    };
+    memory::map_window(local);
+    trampoline::post(local);
+    let hz = time::system::clock().hz();
+    smp::start_cpu(apic_id, page, hz) && smp::wait_until(|| ONLINE.load(Ordering::Acquire) == index, 2_000_000, hz)
+}
+
+/// Another CPU has started, on its own stack.
+pub(crate) fn start_secondary(index: u32) -> ! {
+    let local = percpu::this();
+    local.cr3.store(host_pt::root().to_addr(), Ordering::Relaxed);
+    cpu::init(local);
+    apic::init_cpu(vector::APIC_SPURIOUS, vector::APIC_ERROR);
+    apic::timer_init(vector::TIMER, time::system::timer_mode());
+    percpu::publish(local);
+    ONLINE.store(index, Ordering::Release);
+    while !RUN.load(Ordering::Acquire) {
+        sync::relax();
+    }
+    run_this_cpu(local)
+}
+
+fn run_this_cpu(local: &'static CpuLocal) -> ! {
+    sched::set_online(local.id());
+    entry::run_guests(local)
+}
+
+/// Says why the machine cannot go on, and stops it.
+pub(crate) fn stop(reason: core::fmt::Arguments<'_>) -> ! {
+    if !console::has_output() {
+        console::add_serial(uart::Uart::from_config(&uart::ComConfig::default_for(0)));
+    }
+    console::write_fmt(format_args!("(XEN) *** cannot boot: {reason}\n(XEN) The machine is halted.\n"));
+    loop {
+        instr::cli_hlt();
+    }
+}

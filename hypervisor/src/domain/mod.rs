@@ -6,6 +6,7 @@ pub(crate) mod memory;
 pub(crate) mod pirqs;
 pub(crate) mod ports;
 pub(crate) mod rangeset;
+pub(crate) mod shared_info;
 pub(crate) mod table;
 pub(crate) mod vcpu;
 pub(crate) mod vpit;
@@ -149,6 +150,23 @@ impl Domain {
     /// Lets go of the vCPUs, which refer back to the domain; at its end.
     pub(crate) fn take_vcpus(&self) -> Vec<Arc<Vcpu>> {
         core::mem::take(&mut *self.vcpus.lock())
+    }
+
+    /// One more reason for none of its vCPUs to run.
+    pub(crate) fn pause(&self) {
+        self.pause_count.fetch_add(1, Ordering::AcqRel);
+        for vcpu in self.vcpus() {
+            vcpu.sleep();
+        }
+    }
+
+    /// One reason less.
+    pub(crate) fn unpause(&self) {
+        if self.pause_count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            for vcpu in self.vcpus() {
+                vcpu.wake();
+            }
+        }
     }
 
     /// Is an assist (`VMASST_TYPE_*` bit) on?

@@ -47,6 +47,10 @@ pub(crate) struct Vcpu {
     pub(crate) domain: Arc<Domain>,
     /// Its number for the scheduler.
     pub(crate) unit: u32,
+    /// The CPU it is on, or last was on.
+    pub(crate) cpu: AtomicU32,
+    /// It is on that CPU now (running, or kept there while the CPU idles).
+    pub(crate) on_cpu: AtomicBool,
     /// Reasons not to run, bits of [`pause`].
     pub(crate) pause_flags: AtomicU32,
     /// Times paused by the toolstack (VCPU granularity).
@@ -218,6 +222,8 @@ impl Vcpu {
             id,
             domain: domain.clone(),
             unit,
+            cpu: AtomicU32::new(0),
+            on_cpu: AtomicBool::new(false),
             pause_flags: AtomicU32::new(pause::DOWN),
             pause_count: AtomicU32::new(0),
             pending: AtomicU32::new(pending::TIME),
@@ -255,6 +261,39 @@ impl Vcpu {
         self.pause_flags.load(Ordering::Acquire) & (pause::DOWN | pause::BLOCKED) == 0
             && self.pause_count.load(Ordering::Acquire) == 0
             && self.domain.pause_count.load(Ordering::Acquire) == 0
+    }
+
+    /// Does it wait for an event (and nothing else keeps it)?
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.pause_flags.load(Ordering::Acquire) & (pause::DOWN | pause::BLOCKED) == pause::BLOCKED
+    }
+
+    /// Ends SCHEDOP_block or SCHEDOP_poll, if it is in one; tells the scheduler if it may run now.
+    pub(crate) fn unblock(&self) {
+        let before = self.pause_flags.fetch_and(!(pause::BLOCKED | pause::POLLING), Ordering::AcqRel);
+        if before & pause::BLOCKED != 0 {
+            self.wake();
+        }
+    }
+
+    /// Tells the scheduler, after one reason not to run has gone, if none is left.
+    pub(crate) fn wake(&self) {
+        if self.is_runnable() {
+            crate::sched::wake(self.unit);
+        }
+    }
+
+    /// Asks the CPU that has it to look at its pause flags, after a reason not to run has come.
+    pub(crate) fn sleep(&self) {
+        crate::sched::block(self.unit);
+        if self.is_runnable() {
+            crate::sched::wake(self.unit);
+        }
+    }
+
+    /// Accounts a change of its run state.
+    pub(crate) fn set_runstate(&self, state: crate::sched::runstate::State, now: u64) {
+        self.runstate.lock().change(state, now);
     }
 
     /// Is an event upcall due: pending and not masked?

@@ -4,8 +4,11 @@
 
 pub(crate) mod callback_op;
 pub(crate) mod continuation;
+pub(crate) mod dispatch;
+pub(crate) mod mmu;
 pub(crate) mod physdev_op;
 pub(crate) mod pv_state;
+
 
 use alloc::sync::Arc;
 

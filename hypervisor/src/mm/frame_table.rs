@@ -30,11 +30,8 @@ pub(crate) fn total_frames() -> u64 {
     TOTAL.load(Ordering::Relaxed)
 }
 
-/// The table is mapped and zeroed for frames below `max_page`.
-///
-/// # Safety
-/// `FRAME_TABLE_START` is mapped writable and zeroed for `max_page` records, for ever.
-pub(crate) unsafe fn init(max_page: u64) {
+/// The table exists for frames below `max_page`: `boot/memory.rs` has just mapped and zeroed it.
+pub(crate) fn init(max_page: u64) {
     MAX_PAGE.store(max_page, Ordering::Release);
 }
 

@@ -73,12 +73,10 @@ pub(crate) fn read(mfn: Mfn, offset: usize, data: &mut [u8]) {
     unsafe { core::ptr::copy_nonoverlapping(pointer(mfn).add(offset), data.as_mut_ptr(), data.len()) };
 }
 
-/// Bytes of firmware or boot loader memory that no guest runs on yet (boot information, modules, ACPI tables).
-///
-/// # Safety
-/// The range is in the direct map and nobody writes it while the slice is used.
-pub(crate) unsafe fn boot_bytes(address: u64, len: usize) -> &'static [u8] {
-    // SAFETY: by contract.
+/// Bytes of firmware or boot loader memory, which no guest runs on yet and the hypervisor does not write: boot
+/// information, modules, ACPI tables. Used by the boot CPU alone, before the allocator hands that memory out.
+pub(crate) fn boot_bytes(address: u64, len: usize) -> &'static [u8] {
+    // SAFETY: the boot tables map the first 4 GiB (checked by `boot_memory`); see above for aliasing.
     unsafe { core::slice::from_raw_parts((DIRECT_MAP_START + address) as *const u8, len) }
 }
 

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Frames, page types, references and mappings.
 
+pub(crate) mod boot_memory;
 pub(crate) mod buddy;
 pub(crate) mod flush;
 pub(crate) mod frame_table;
+pub(crate) mod heap;
+pub(crate) mod host_pt;
 pub(crate) mod layout;
 pub(crate) mod m2p;
 pub(crate) mod map;

@@ -1,12 +1,23 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Guest-visible CPU and MMU behaviour.
 
-pub(crate) mod guest_access;
+pub(crate) mod bounce;
+pub(crate) mod cpuid_policy;
+pub(crate) mod debug_regs;
 pub(crate) mod decode;
 pub(crate) mod decode_write;
-pub(crate) mod rmw;
 pub(crate) mod descriptor;
-pub(crate) mod validate;
-pub(crate) mod cpuid_policy;
-pub(crate) mod msr_policy;
+pub(crate) mod emulate;
+pub(crate) mod guest_access;
+pub(crate) mod hypercall_page;
 pub(crate) mod io;
+pub(crate) mod iret;
+pub(crate) mod mmu_update;
+pub(crate) mod msr_policy;
+pub(crate) mod promote;
+pub(crate) mod rmw;
+pub(crate) mod ro_fault;
+pub(crate) mod segment;
+pub(crate) mod switch;
+pub(crate) mod traps;
+pub(crate) mod validate;

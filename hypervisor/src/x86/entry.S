@@ -3,7 +3,7 @@
 //
 // TSS.RSP0 and the per-CPU syscall slot point at the end of the running vCPU's register file (x86/regs.rs), so the
 // processor and these stubs save straight into the vCPU. The word after the file is the CPU's own stack.
-// Offsets are given by x86/regs.rs as `const` operands: {vector} {rip} {cs} {rflags} {rsp} {stack}.
+// Offsets in it come from x86/regs.rs as `const` operands.
 
 .macro SAVE_GPRS
     push    %rdi

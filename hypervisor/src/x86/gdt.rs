@@ -9,6 +9,8 @@
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use hypercalls::frame::Mfn;
+
 use crate::mm::layout;
 use crate::x86::instr::{self, TablePointer};
 use crate::x86::percpu::{CpuId, CpuLocal};
@@ -101,4 +103,16 @@ pub(crate) fn load(cpu: CpuId) {
         instr::ltr(TSS_SELECTOR);
         instr::lldt(LDT_SELECTOR);
     }
+}
+
+static ZERO_PAGE: AtomicU64 = AtomicU64::new(0);
+
+/// The page that stands for GDT frames a guest has not given: no descriptor is present in it.
+pub(crate) fn zero_page() -> Mfn {
+    Mfn::new(ZERO_PAGE.load(Ordering::Relaxed))
+}
+
+/// Sets the page of [`zero_page`]. Once, at boot.
+pub(crate) fn set_zero_page(mfn: Mfn) {
+    ZERO_PAGE.store(mfn.raw(), Ordering::Relaxed);
 }

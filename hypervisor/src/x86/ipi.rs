@@ -15,3 +15,11 @@ pub(crate) fn flush(cpu: &CpuLocal) {
 pub(crate) fn kick(cpu: &CpuLocal) {
     apic::send_fixed(cpu.apic_id.load(Ordering::Relaxed), vector::KICK_IPI);
 }
+
+/// Raises softirqs on a CPU; another one is interrupted so that it looks.
+pub(crate) fn raise(cpu: &CpuLocal, bits: u32) {
+    let before = cpu.softirqs.fetch_or(bits, Ordering::AcqRel);
+    if before & bits != bits && cpu.id() != crate::x86::percpu::this().id() {
+        kick(cpu);
+    }
+}

@@ -7,6 +7,7 @@
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use crate::config::{CPU_BLOCK_BYTES, MAX_CPUS};
+use crate::mm::{frame_table, layout};
 use crate::x86::gdt::Tss;
 
 /// End of each interrupt stack inside the block, for the TSS's IST slots 1 to 4 (NMI, #MC, #DF, #DB).
@@ -113,7 +114,7 @@ impl CpuLocal {
     }
 }
 
-/// Prepares the zeroed block of a CPU and publishes it.
+/// Prepares the zeroed block of a CPU.
 ///
 /// # Safety
 /// `block` is a zeroed, 64 KiB-aligned, writable block of that size which lives for ever and that nothing else uses.
@@ -128,8 +129,29 @@ pub(crate) unsafe fn install(block: *mut u8, cpu: CpuId, apic_id: u32) -> &'stat
     }
     local.rsp0.store(local.stack_top(), Ordering::Relaxed);
     local.tss.set_rsp0(local.stack_top());
-    CPUS[cpu.index()].store(core::ptr::from_ref(local).cast_mut(), Ordering::Release);
     local
 }
 
+/// Makes a CPU known to all others, once it answers interrupts or at least its flush mailbox.
+pub(crate) fn publish(local: &CpuLocal) {
+    CPUS[local.id().index()].store(core::ptr::from_ref(local).cast_mut(), Ordering::Release);
+}
+
+/// A block for another CPU, not published yet.
+pub(crate) fn allocate(cpu: CpuId, apic_id: u32) -> Option<&'static CpuLocal> {
+    let block = frame_table::alloc_zeroed(4, None)?;
+    // SAFETY: 16 zeroed frames aligned to their size, in the direct map, never freed.
+    Some(unsafe { install((layout::DIRECT_MAP_START + block.to_addr()) as *mut u8, cpu, apic_id) })
+}
+
 const _: () = assert!(size_of::<CpuLocal>() < 0x4000);
+
+/// Bits of [`CpuLocal::softirqs`]: work for a CPU before it returns to a guest.
+pub(crate) mod softirq {
+    /// Take expired timers out of the queue, program the hardware timer.
+    pub(crate) const TIMER: u32 = 1;
+    /// Ask the scheduler what to run.
+    pub(crate) const SCHEDULE: u32 = 2;
+    /// Serial input has arrived.
+    pub(crate) const SERIAL: u32 = 4;
+}

@@ -65,6 +65,13 @@ pub(crate) const OFFSET_STACK: usize = offset_of!(EntryArea, stack) - offset_of!
 const _: () = assert!((offset_of!(EntryArea, regs) + size_of::<GuestRegs>()) % 16 == 0);
 const _: () = assert!(OFFSET_STACK == size_of::<GuestRegs>());
 
+impl EntryArea {
+    /// Where the processor starts pushing: RSP0 while the vCPU runs. The area must not move until it is off the CPU.
+    pub(crate) fn end_of_regs(&self) -> u64 {
+        core::ptr::from_ref(&self.stack) as u64
+    }
+}
+
 impl GuestRegs {
     /// General register by its number in instruction encodings (rax 0, rcx 1, ... r15 15).
     pub(crate) fn gpr(&self, number: u8) -> u64 {

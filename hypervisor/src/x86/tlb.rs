@@ -5,6 +5,8 @@
 
 use core::sync::atomic::Ordering;
 
+use hypercalls::frame::Mfn;
+
 use crate::x86::instr;
 use crate::x86::percpu::CpuLocal;
 
@@ -14,14 +16,12 @@ pub(crate) fn flush_local(cpu: &CpuLocal) {
     unsafe { instr::write_cr3(cpu.cr3.load(Ordering::Relaxed)) };
 }
 
-/// Switches this CPU to other tables.
-///
-/// # Safety
-/// `root` is the machine address of a validated L4 with the hypervisor's slots, which lives until the next switch.
-pub(crate) unsafe fn load_root(cpu: &CpuLocal, root: u64) {
-    cpu.cr3.store(root, Ordering::Relaxed);
-    // SAFETY: by contract.
-    unsafe { instr::write_cr3(root) };
+/// Switches this CPU to other tables: a frame typed and validated as an L4 (which holds the hypervisor's slots), on which
+/// the caller holds a reference until the next switch; or the hypervisor's own.
+pub(crate) fn load_root(cpu: &CpuLocal, root: Mfn) {
+    cpu.cr3.store(root.to_addr(), Ordering::Relaxed);
+    // SAFETY: every L4 that passed promotion maps the hypervisor as this one does.
+    unsafe { instr::write_cr3(root.to_addr()) };
 }
 
 /// Drops the translations of one address.

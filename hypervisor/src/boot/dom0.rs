@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Builds the first domain from the loader's modules: carries out `guest-image`'s plan.
+#![forbid(unsafe_code)]
+
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use guest_image::start_info::{Links, Params};
+use guest_image::{ImageError, Kernel, Plan, Request, Role, bzimage, page_tables, start_info};
+use hypercalls::frame::{Mfn, Pfn};
+use hypercalls::ids::{DomId, VcpuId};
+use hypercalls::start_info::VgaConsoleInfo;
+
+use crate::boot::cmdline::Options;
+use crate::domain::memory::{alloc_shared, set_m2p};
+use crate::domain::vcpu::Vcpu;
+use crate::domain::{Domain, DomainRef, NewDomain, shared_info, table};
+use crate::hypercall::continuation::Budget;
+use crate::mm::host_pt::{Buffer, OutOfFrames};
+use crate::mm::page_type::Level;
+use crate::mm::{frame_table, map};
+use crate::pv::hypercall_page;
+use crate::x86::fpu::FpuArea;
+use crate::x86::gdt::{FLAT_RING3_CS64, FLAT_RING3_SS64};
+use crate::{run, sched, time};
+
+/// Virtual memory of the builder: what it works on besides the plan.
+const PAGE: usize = 4096;
+
+/// Why dom0 cannot be built.
+#[derive(Debug)]
+pub(crate) enum BuildError {
+    /// The loader gave no module.
+    NoKernel,
+    /// The kernel is unusable, or does not fit.
+    Image(ImageError),
+    /// The machine has too little memory for this, in pages: needed, free.
+    NoMemory {
+        /// For what.
+        what: &'static str,
+    },
+    /// The tables the plan describes were refused by our own rules.
+    Tables(String),
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoKernel => f.write_str(
+                "the boot loader passed no module, so there is no dom0 kernel; add `module2 /boot/vmlinuz-VERSION OPTIONS` \
+                 (and `module2 /boot/initrd.img-VERSION`) after the `multiboot2` line of the GRUB menu entry",
+            ),
+            Self::Image(error) => write!(f, "the dom0 kernel (first module) cannot be used: {error}"),
+            Self::NoMemory { what } => write!(
+                f,
+                "not enough memory for {what}: give the machine more, or lower dom0_mem= on the hypervisor's command line",
+            ),
+            Self::Tables(what) => write!(f, "dom0's first page tables were refused ({what}); this is a bug in Xenolith"),
+        }
+    }
+}
+
+impl From<ImageError> for BuildError {
+    fn from(error: ImageError) -> Self {
+        Self::Image(error)
+    }
+}
+
+impl From<OutOfFrames> for BuildError {
+    fn from(_: OutOfFrames) -> Self {
+        Self::NoMemory { what: "unpacking dom0's kernel" }
+    }
+}
+
+/// What dom0 is made from.
+pub(crate) struct Source<'a> {
+    /// First module.
+    pub(crate) kernel: &'a [u8],
+    /// Its command line.
+    pub(crate) cmdline: &'a str,
+    /// Second module.
+    pub(crate) initrd: Option<&'a [u8]>,
+    /// The video console's description, `dom0_vga_console_info`.
+    pub(crate) vga: Option<VgaConsoleInfo>,
+}
+
+/// dom0's frames by guest frame number.
+struct Frames(Vec<Mfn>);
+
+impl Frames {
+    fn mfn(&self, pfn: Pfn) -> Mfn {
+        self.0[pfn.raw() as usize]
+    }
+}
+
+/// Builds the domain and its vCPUs; vCPU 0 is ready to run once the domain is unpaused.
+pub(crate) fn build(source: &Source<'_>, options: &Options, cpus: u32) -> Result<DomainRef, BuildError> {
+    let started = time::system::now_ns();
+    let elf_len = bzimage::kernel_elf_len(source.kernel)?;
+    let mut buffer = Buffer::new(elf_len)?;
+    bzimage::unpack_into(source.kernel, buffer.bytes())?;
+    let unpacked = time::system::now_ns();
+    let elf = buffer.bytes();
+    let kernel = Kernel::parse(elf)?;
+    let pages = options.dom0_mem.resolve(frame_table::free_frames() + elf_len.div_ceil(PAGE) as u64);
+    if pages.short {
+        log::warn!("dom0_mem= asks for more than there is: dom0 gets {} MiB", pages.initial >> 8);
+    }
+    let request = Request {
+        role: Role::Dom0,
+        nr_pages: pages.initial,
+        initrd_len: source.initrd.map_or(0, <[u8]>::len) as u64,
+    };
+    let plan = Plan::new(&kernel, &request)?;
+    let domain = new_domain(options, cpus)?;
+    if let Some(max) = pages.max {
+        domain.memory.lock().max_pages = max.max(pages.initial);
+    }
+    // The kernel's buffer becomes dom0's last pages when it is no longer needed.
+    let recycled = elf_len.div_ceil(PAGE).min((plan.nr_pages - plan.used_pages) as usize);
+    let mut frames = allocate(&domain, plan.nr_pages - recycled as u64)?;
+    load(&plan, &kernel, source, &frames);
+    let tail = buffer.into_frames();
+    for (index, mfn) in tail.into_iter().enumerate() {
+        if index < recycled {
+            map::zero(mfn);
+            domain.assign_pages(mfn, 0);
+            frames.0.push(mfn);
+        } else {
+            frame_table::free(mfn, 0);
+        }
+    }
+    for (pfn, mfn) in frames.0.iter().enumerate() {
+        set_m2p(*mfn, Pfn::new(pfn as u64));
+    }
+    write_p2m(&plan, &frames);
+    write_start_info(&plan, source, &domain, &frames)?;
+    write_tables(&plan, &frames)?;
+    prepare_boot_vcpu(&plan, &domain, &frames)?;
+    log::info!(
+        "dom0: {} vCPUs, {} MiB; kernel unpacked in {} ms, domain built in {} ms",
+        domain.max_vcpus,
+        plan.nr_pages >> 8,
+        (unpacked - started) / 1_000_000,
+        (time::system::now_ns() - unpacked) / 1_000_000
+    );
+    Ok(domain)
+}
+
+fn new_domain(options: &Options, cpus: u32) -> Result<DomainRef, BuildError> {
+    let no_memory = BuildError::NoMemory { what: "dom0's shared info page" };
+    let shared_info = alloc_shared(DomId::DOM0).ok_or(no_memory)?;
+    let max_vcpus = options.dom0_max_vcpus.vcpus(cpus).clamp(1, crate::config::MAX_VCPUS);
+    let domain = Domain::new(&NewDomain { id: DomId::DOM0, handle: [0; 16], is_control: true, max_vcpus, shared_info });
+    let domain = table::insert(domain).map_err(|errno| BuildError::Tables(errno.to_string()))?;
+    for id in 0..max_vcpus {
+        let vcpu = Arc::new(Vcpu::new(&domain, VcpuId::new(id), sched::add_unit(), FpuArea::new(), time::system::now_ns()));
+        domain.add_vcpu(vcpu.clone());
+        run::register(&vcpu);
+        if id < crate::config::LEGACY_MAX_VCPUS {
+            vcpu.info().upcall_mask().store(1, core::sync::atomic::Ordering::Relaxed);
+            shared_info::update_time(&vcpu);
+        }
+    }
+    shared_info::update_wallclock(&domain);
+    Ok(domain)
+}
+
+/// Takes `count` pages for dom0, in blocks as large as there are.
+fn allocate(domain: &Domain, count: u64) -> Result<Frames, BuildError> {
+    let mut frames = Vec::with_capacity(count as usize);
+    let mut order = 9;
+    while (frames.len() as u64) < count {
+        let left = count - frames.len() as u64;
+        while 1 << order > left {
+            order -= 1;
+        }
+        match domain.alloc_pages(order, None) {
+            Some(first) => frames.extend((0..1 << order).map(|page| Mfn::new(first.raw() + page))),
+            None if order > 0 => order -= 1,
+            None => return Err(BuildError::NoMemory { what: "dom0" }),
+        }
+    }
+    Ok(Frames(frames))
+}
+
+/// Copies bytes to consecutive guest frames from a guest-physical address on.
+fn copy_in(frames: &Frames, guest_phys: u64, data: &[u8]) {
+    let mut at = guest_phys as usize;
+    let mut rest = data;
+    while !rest.is_empty() {
+        let offset = at % PAGE;
+        let (now, later) = rest.split_at(rest.len().min(PAGE - offset));
+        map::write(frames.0[at / PAGE], offset, now);
+        at += now.len();
+        rest = later;
+    }
+}
+
+fn load(plan: &Plan, kernel: &Kernel<'_>, source: &Source<'_>, frames: &Frames) {
+    for segment in kernel.segments() {
+        copy_in(frames, segment.guest_phys, segment.data);
+    }
+    if let Some(page) = plan.hypercall_page {
+        map::write(frames.mfn(page), 0, &hypercall_page::contents());
+    }
+    if let (Some(place), Some(initrd)) = (&plan.initrd, source.initrd) {
+        copy_in(frames, place.frames.start().to_addr(), initrd);
+    }
+}
+
+fn write_p2m(plan: &Plan, frames: &Frames) {
+    for (index, page) in plan.p2m.list.iter().enumerate() {
+        let mfn = frames.mfn(page);
+        for slot in 0..512 {
+            let pfn = index * 512 + slot;
+            map::store(mfn, slot, frames.0.get(pfn).map_or(!0, |mfn| mfn.raw()));
+        }
+    }
+}
+
+fn write_start_info(plan: &Plan, source: &Source<'_>, domain: &Domain, frames: &Frames) -> Result<(), BuildError> {
+    let mut page = [0_u8; PAGE];
+    let params = Params {
+        shared_info: domain.shared_info,
+        cmd_line: source.cmdline.as_bytes(),
+        links: Links::Dom0 { vga: source.vga },
+    };
+    start_info::write(plan, &params, &mut page)?;
+    map::write(frames.mfn(plan.start_info), 0, &page);
+    Ok(())
+}
+
+fn write_tables(plan: &Plan, frames: &Frames) -> Result<(), BuildError> {
+    page_tables::for_each(plan, |pfn| frames.mfn(pfn), |table| {
+        for (index, entry) in table.entries.iter().enumerate() {
+            map::store(frames.mfn(table.pfn), index, *entry);
+        }
+        Ok::<(), ImageError>(())
+    })?;
+    Ok(())
+}
+
+/// vCPU 0 as the ABI wants it at the kernel's entry (abi: arch-x86/xen.h, "start of day").
+fn prepare_boot_vcpu(plan: &Plan, domain: &DomainRef, frames: &Frames) -> Result<(), BuildError> {
+    let refused = |what: &str| BuildError::Tables(what.to_string());
+    let root = frames.mfn(plan.root_table());
+    {
+        let mmu = domain.lock_mmu();
+        let mut budget = Budget::unlimited();
+        mmu.pin(root, Level::L4, &mut budget).map_err(|error| BuildError::Tables(alloc::format!("pin: {error:?}")))?;
+        mmu.get_table(root, Level::L4, &mut budget).map_err(|error| BuildError::Tables(alloc::format!("{error:?}")))?;
+    }
+    let vcpu = domain.vcpu(VcpuId::new(0)).ok_or_else(|| refused("no vCPU 0"))?;
+    let mut state = vcpu.state.try_own().ok_or_else(|| refused("vCPU 0 is running"))?;
+    state.kernel_root = Some(root);
+    let regs = &mut state.entry.regs;
+    regs.rip = plan.entry;
+    regs.rsi = plan.start_info_va();
+    regs.rsp = plan.stack_top();
+    regs.cs = FLAT_RING3_CS64.into();
+    regs.ss = FLAT_RING3_SS64.into();
+    regs.rflags = 0x202;
+    vcpu.initialised.store(true, core::sync::atomic::Ordering::Release);
+    vcpu.pause_flags.fetch_and(!crate::domain::vcpu::pause::DOWN, core::sync::atomic::Ordering::AcqRel);
+    Ok(())
+}
+
+/// Buffers for tests of this file's pieces need no machine.
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_say_what_to_do() {
+        assert!(BuildError::NoKernel.to_string().contains("module2"));
+        assert!(BuildError::NoMemory { what: "dom0" }.to_string().contains("dom0_mem="));
+
+    }
+}

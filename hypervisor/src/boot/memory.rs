@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Memory, from the loader's map to an allocator: page tables, frame table, machine-to-phys table.
+#![forbid(unsafe_code)]
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use hypercalls::frame::Mfn;
+
+use crate::boot::memory_map::{Kind, MemoryMap};
+use crate::mm::layout::{DIRECT_MAP_BYTES, FRAME_TABLE_START, M2P_GUEST_START, M2P_START};
+use crate::mm::page_type::Frame;
+use crate::mm::{frame_table, heap, host_pt, map};
+use crate::x86::boot_image;
+
+/// Memory below this belongs to firmware, whatever the map says; dom0 sees it as device memory.
+const LOW_MEMORY: u64 = 1 << 20;
+const BIG: u64 = 1 << 21;
+
+/// Why memory could not be set up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum MemoryError {
+    /// Too little usable memory below 4 GiB for our own tables, bytes needed.
+    NoRoom(u64),
+}
+
+/// Builds the tables and opens the allocator over everything in `map` that is not `reserved` (modules).
+pub(crate) fn init(map: &MemoryMap, reserved: &[Range<u64>]) -> Result<(), MemoryError> {
+    let image = boot_image::image();
+    let ram_end = map.ram_end().min(DIRECT_MAP_BYTES).next_multiple_of(4096);
+    let max_page = ram_end >> 12;
+    let mut taken: Vec<Range<u64>> = reserved.to_vec();
+    taken.push(0..LOW_MEMORY);
+    taken.push(image.start..image.end);
+
+    let need = table_bytes(map, max_page);
+    let start = map.find(need, 4096, LOW_MEMORY..4 << 30, &taken).ok_or(MemoryError::NoRoom(need))?;
+    host_pt::init(boot_image::boot_root(), start, start + need);
+    taken.push(start..start + need);
+
+    let no_room = |_| MemoryError::NoRoom(need);
+    let ranges = map.regions().iter().filter(|region| region.kind != Kind::Reserved).map(|region| (region.start, region.end));
+    host_pt::build(
+        ranges,
+        [
+            (image.start, image.text_end, host_pt::CODE),
+            (image.text_end, image.rodata_end, host_pt::READ_ONLY),
+            (image.rodata_end, image.end, host_pt::DATA),
+        ],
+    )
+    .map_err(no_room)?;
+    map_array(map, FRAME_TABLE_START, size_of::<Frame>() as u64, max_page, 0, &[]).ok_or(MemoryError::NoRoom(need))?;
+    map_array(map, M2P_START, 8, max_page, !0, &[M2P_GUEST_START]).ok_or(MemoryError::NoRoom(need))?;
+    frame_table::init(max_page);
+
+    for range in map.usable_pages(&taken) {
+        frame_table::add_memory(Mfn::from_addr(range.start), Mfn::from_addr(range.end.min(ram_end)));
+    }
+    let (rest, end) = host_pt::take_early_rest();
+    frame_table::add_memory(Mfn::from_addr(rest.next_multiple_of(4096)), Mfn::from_addr(end));
+    frame_table::count_reserved((image.end - image.start + (rest - start)) >> 12);
+    heap::init_main();
+    Ok(())
+}
+
+/// Gives the modules' memory to the allocator once they have been used.
+pub(crate) fn release(range: &Range<u64>) {
+    let (start, end) = (range.start.next_multiple_of(4096).max(LOW_MEMORY), range.end.next_multiple_of(4096));
+    if start < end {
+        frame_table::add_memory(Mfn::from_addr(start), Mfn::from_addr(end));
+    }
+}
+
+/// Does any memory lie in the stretch that elements `first .. end` describe?
+fn has_memory(map: &MemoryMap, first: u64, end: u64) -> bool {
+    map.regions()
+        .iter()
+        .any(|region| region.kind != Kind::Reserved && region.start < end << 12 && region.end > first << 12)
+}
+
+/// Bytes for arrays and tables, generously: arrays of 40 bytes a page, in 2 MiB pieces, and tables for all mappings.
+fn table_bytes(map: &MemoryMap, max_page: u64) -> u64 {
+    let pieces = |element: u64| {
+        let per_piece = BIG / element;
+        (0..max_page.div_ceil(per_piece)).filter(|piece| has_memory(map, piece * per_piece, (piece + 1) * per_piece)).count() as u64
+    };
+    let arrays = (pieces(size_of::<Frame>() as u64) + pieces(8) + 2) * BIG;
+    let direct_map_tables = (max_page >> 18).max(4) + 16;
+    arrays + (direct_map_tables + 256) * 4096 + BIG
+}
+
+/// Maps an array of `max_page` elements filled with a byte pattern, in 2 MiB pieces; pieces that describe no memory share
+/// one. `also`: further addresses at which guests may read it.
+fn map_array(map: &MemoryMap, at: u64, element: u64, max_page: u64, fill: u64, also: &[u64]) -> Option<()> {
+    let per_piece = BIG / element;
+    let mut hole = None;
+    for piece in 0..max_page.div_ceil(per_piece) {
+        let backed = has_memory(map, piece * per_piece, (piece + 1) * per_piece);
+        let machine = match hole.filter(|_| !backed) {
+            Some(shared) => shared,
+            None => {
+                let machine = host_pt::take_early(BIG, BIG)?;
+                for page in (0..BIG).step_by(4096) {
+                    for word in map::words(Mfn::from_addr(machine + page)) {
+                        word.store(fill, core::sync::atomic::Ordering::Relaxed);
+                    }
+                }
+                machine
+            }
+        };
+        if !backed {
+            hole = Some(machine);
+        }
+        host_pt::map(at + piece * BIG, machine, BIG, host_pt::DATA).ok()?;
+        for view in also {
+            host_pt::map(view + piece * BIG, machine, BIG, host_pt::GUEST_READ_ONLY).ok()?;
+        }
+    }
+    Some(())
+}
+
+/// Gives a CPU its descriptor window with the reserved descriptors in it.
+pub(crate) fn map_window(local: &crate::x86::percpu::CpuLocal) {
+    let page = frame_table::alloc_zeroed(0, None).expect("boot has memory left for one page");
+    crate::x86::gdt::fill_reserved(map::words(page), local);
+    if crate::x86::gdt::zero_page().raw() == 0 {
+        crate::x86::gdt::set_zero_page(frame_table::alloc_zeroed(0, None).expect("boot has memory left for one page"));
+    }
+    for guest_page in 0..crate::x86::gdt::GUEST_GDT_PAGES {
+        host_pt::set_window(local.id(), guest_page, Some(crate::x86::gdt::zero_page()));
+    }
+    host_pt::set_window(local.id(), crate::x86::gdt::GUEST_GDT_PAGES, Some(page));
+}

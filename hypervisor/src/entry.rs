@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The functions that assembly calls: from the boot loader, from guests, from faults of our own. And the way back.
+//!
+//! While a vCPU is loaded on a CPU, `CpuLocal.current` holds a counted reference to it and the CPU owns its state; both are
+//! given up together. Everything that happens in between is safe code in `run.rs` and `pv/`.
+// UNSAFETY: exported symbols; turns the running vCPU's pointer and register files into references.
+#![expect(unsafe_code, reason = "called by assembly")]
+
+use alloc::sync::Arc;
+use core::mem::ManuallyDrop;
+use core::sync::atomic::Ordering;
+
+use crate::domain::shutdown;
+use crate::domain::vcpu::{Vcpu, VcpuState};
+use crate::hypercall::continuation::Budget;
+use crate::hypercall::{Cx, dispatch};
+use crate::irq;
+use crate::mm::flush;
+use crate::pv::{segment, traps};
+use crate::run::{self, Next};
+use crate::x86::percpu::{self, CpuLocal, softirq};
+use crate::x86::regs::{GuestRegs, VECTOR_SYSCALL};
+use crate::x86::{instr, ipi, uaccess};
+
+const PAGE_FAULT: u64 = 14;
+
+/// From head.S: loader magic and boot information.
+#[unsafe(no_mangle)]
+extern "C" fn xenolith_start(magic: u32, info: u32) -> ! {
+    crate::boot::start(magic, info.into())
+}
+
+/// From trampoline.S: another CPU, on its own stack.
+#[unsafe(no_mangle)]
+extern "C" fn ap_entry(cpu_index: u64) -> ! {
+    crate::boot::start_secondary(cpu_index as u32)
+}
+
+/// The vCPU loaded on this CPU, with its state.
+fn current(cpu: &CpuLocal) -> Option<(ManuallyDrop<Arc<Vcpu>>, &'static mut VcpuState)> {
+    let pointer = cpu.current.load(Ordering::Relaxed).cast::<Vcpu>().cast_const();
+    if pointer.is_null() {
+        return None;
+    }
+    // SAFETY: `adopt` stored the pointer of a counted reference, which `give_up` takes back; we do not drop it.
+    let vcpu = ManuallyDrop::new(unsafe { Arc::from_raw(pointer) });
+    // SAFETY: this CPU owns the state since `adopt`; callers hold no other reference across a call of this.
+    let state = unsafe { &mut *vcpu.state.as_ptr() };
+    Some((vcpu, state))
+}
+
+/// Takes ownership of a vCPU for this CPU, waiting for the CPU that still has it.
+fn adopt(cpu: &CpuLocal, vcpu: Arc<Vcpu>) {
+    loop {
+        if let Some(guard) = vcpu.state.try_own() {
+            core::mem::forget(guard);
+            break;
+        }
+        crate::sync::relax();
+    }
+    cpu.current.store(Arc::into_raw(vcpu).cast_mut().cast(), Ordering::Relaxed);
+}
+
+/// Gives up the vCPU of this CPU, whose state has been saved.
+fn give_up(cpu: &CpuLocal) {
+    let pointer = cpu.current.swap(core::ptr::null_mut(), Ordering::Relaxed).cast::<Vcpu>().cast_const();
+    if !pointer.is_null() {
+        // SAFETY: the reference that `adopt` turned into a pointer.
+        let vcpu = unsafe { Arc::from_raw(pointer) };
+        // SAFETY: this CPU owned the state since `adopt` and uses it no more.
+        unsafe { vcpu.state.release() };
+    }
+}
+
+/// A guest entered: exception, interrupt or system call. Returns the register file to leave with.
+#[unsafe(no_mangle)]
+extern "C" fn xenolith_guest_entry(_regs: *mut GuestRegs) -> *mut GuestRegs {
+    let cpu = percpu::this();
+    if let Some((vcpu, state)) = current(cpu)
+        && let Err(reason) = handle(cpu, &vcpu, state)
+    {
+        shutdown::crash(&vcpu, state, reason);
+    }
+    leave(cpu)
+}
+
+/// The guest's own frame was refused by the final IRETQ: `nested` holds its general registers, vector and error code.
+///
+/// # Safety
+/// Called by entry.S only: `nested` is the nested frame in the running vCPU's entry area.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn xenolith_bad_iret(nested: *const GuestRegs) -> *mut GuestRegs {
+    let cpu = percpu::this();
+    // SAFETY: by contract; copied before the state, in which it lies, is borrowed.
+    let nested = unsafe { *nested };
+    if let Some((_, state)) = current(cpu) {
+        let frame = state.entry.regs;
+        state.entry.regs =
+            GuestRegs { rip: frame.rip, cs: frame.cs, rflags: frame.rflags, rsp: frame.rsp, ss: frame.ss, ..nested };
+        traps::bad_iret(state, nested.vector as u8, nested.error_code as u32);
+    }
+    leave(cpu)
+}
+
+fn handle(cpu: &CpuLocal, vcpu: &Arc<Vcpu>, state: &mut VcpuState) -> Result<(), &'static str> {
+    match state.entry.regs.vector {
+        VECTOR_SYSCALL if state.kernel_mode => {
+            dispatch::from_registers(&mut Cx { vcpu, state, budget: Budget::new() })
+        }
+        vector @ 0..=31 => {
+            let _ = vector;
+            traps::exception(vcpu, state)
+        }
+        0x80 => {
+            traps::int80(state);
+            Ok(())
+        }
+        vector @ 32..=255 => {
+            interrupt(cpu, vector as u8);
+            Ok(())
+        }
+        _ => traps::system_call(vcpu, state),
+    }
+}
+
+/// An interrupt: serves the controllers, does or defers the rest.
+fn interrupt(cpu: &CpuLocal, vector: u8) {
+    cpu.interrupts.fetch_add(1, Ordering::Relaxed);
+    match irq::handle(vector) {
+        irq::Action::Timer => ipi::raise(cpu, softirq::TIMER),
+        irq::Action::Flush => flush::poll(),
+        irq::Action::Kick | irq::Action::Nothing => {}
+        irq::Action::Serial => ipi::raise(cpu, softirq::SERIAL),
+        irq::Action::Guest(owner) => crate::domain::events::guest_interrupt(owner),
+    }
+}
+
+/// Everything between the end of a call and the next guest instruction. Returns the register file to leave with.
+fn leave(cpu: &'static CpuLocal) -> *mut GuestRegs {
+    loop {
+        let reschedule = run::softirqs(cpu);
+        let loaded = current(cpu);
+        let next = match loaded {
+            Some((vcpu, state)) => {
+                if !reschedule && vcpu.is_runnable() {
+                    Next::Same
+                } else {
+                    run::choose(cpu, Some((&vcpu, state)))
+                }
+            }
+            None => run::choose(cpu, None),
+        };
+        match next {
+            Next::Same => {}
+            Next::Load(vcpu) => {
+                give_up(cpu);
+                adopt(cpu, vcpu);
+                if let Some((vcpu, state)) = current(cpu) {
+                    run::put_on(cpu, &vcpu, state);
+                }
+            }
+            Next::Idle => {
+                give_up(cpu);
+                run::idle(cpu);
+                continue;
+            }
+        }
+        if let Some((vcpu, state)) = current(cpu)
+            && run::deliver(&vcpu, state)
+            && vcpu.is_runnable()
+            && cpu.softirqs.load(Ordering::Acquire) == 0
+        {
+            return &raw mut state.entry.regs;
+        }
+    }
+}
+
+/// Starts running vCPUs on this CPU; boot is over.
+pub(crate) fn run_guests(cpu: &'static CpuLocal) -> ! {
+    let regs = leave(cpu);
+    #[cfg(target_os = "none")]
+    // SAFETY: the register file belongs to the vCPU that is loaded on this CPU; the code at the label expects it in rax.
+    unsafe {
+        core::arch::asm!("jmp exit_to_guest", in("rax") regs, options(noreturn))
+    }
+    #[cfg(not(target_os = "none"))]
+    unreachable!("no guests on the host: {regs:p}")
+}
+
+/// A fault or interrupt while the hypervisor ran.
+///
+/// # Safety
+/// Called by entry.S only: `frame` is the saved frame on this CPU's stack.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn xenolith_host_trap(frame: *mut GuestRegs) {
+    // SAFETY: by contract; nothing else refers to the frame.
+    let frame = unsafe { &mut *frame };
+    let cpu = percpu::this();
+    if (32..256).contains(&frame.vector) {
+        // Interrupts are open only while idle.
+        interrupt(cpu, frame.vector as u8);
+        return;
+    }
+    if frame.vector == PAGE_FAULT
+        && let Some(offset) = segment::ldt_offset(instr::read_cr2())
+        && let Some((vcpu, state)) = current(cpu)
+        && segment::ldt_fault(&vcpu.domain, state, offset)
+    {
+        return;
+    }
+    if let Some(resume) = uaccess::fixup(frame.rip) {
+        frame.rip = resume;
+        return;
+    }
+    panic!(
+        "unexpected vector {} (error {:#x}, cr2 {:#x}) in the hypervisor: {frame:#x?}",
+        frame.vector,
+        frame.error_code,
+        instr::read_cr2()
+    );
+}
+
+/// NMI, machine check, double fault, and #DB that hit the hypervisor; on an interrupt stack.
+///
+/// # Safety
+/// Called by entry.S only: `frame` is the saved frame on the interrupt stack.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn xenolith_ist_trap(frame: *mut GuestRegs) {
+    // SAFETY: by contract; nothing else refers to the frame.
+    let frame = unsafe { &mut *frame };
+    match frame.vector {
+        // A guest's breakpoint on its own memory, hit by our access to it: not ours, and gone.
+        1 => instr::write_dr6(0xffff_0ff0),
+        2 => {
+            percpu::this().nmis.fetch_add(1, Ordering::Relaxed);
+        }
+        vector => panic!("vector {vector} (error {:#x}): {frame:#x?}", frame.error_code),
+    }
+}

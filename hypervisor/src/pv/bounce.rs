@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Enters the guest kernel: builds the frame that an exception, event or system call handler finds on its stack
+//! (arch-x86/xen-x86_64.h; Linux arch/x86/xen/xen-asm.S).
+#![forbid(unsafe_code)]
+#![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use core::sync::atomic::Ordering;
+
+use hypercalls::trap::TrapFlags;
+use zerocopy::IntoBytes;
+
+use crate::domain::vcpu::{Callback, PendingTrap, Vcpu, VcpuState};
+use crate::pv::switch;
+use crate::x86::gdt::{FLAT_RING3_CS64, FLAT_RING3_SS64};
+use crate::x86::regs::{EXIT_IRET, GuestRegs};
+use crate::x86::{context, uaccess};
+
+const RFLAGS_TF: u64 = 1 << 8;
+const RFLAGS_IF: u64 = 1 << 9;
+const RFLAGS_DF: u64 = 1 << 10;
+const RFLAGS_IOPL: u64 = 3 << 12;
+const RFLAGS_NT: u64 = 1 << 14;
+const RFLAGS_RF: u64 = 1 << 16;
+const RFLAGS_VM: u64 = 1 << 17;
+const RFLAGS_AC: u64 = 1 << 18;
+
+/// Where and how to enter.
+#[derive(Clone, Copy)]
+struct Entry {
+    handler: Callback,
+    error_code: Option<u32>,
+    /// An event upcall, which masks further ones whatever the callback says.
+    masks: bool,
+}
+
+/// The frame on the guest's stack, lowest word first; the error code is left out if there is none.
+#[derive(Clone, Copy, IntoBytes, zerocopy::Immutable)]
+#[repr(C)]
+struct Frame {
+    rcx: u64,
+    r11: u64,
+    error_code: u64,
+    rip: u64,
+    cs: u64,
+    rflags: u64,
+    rsp: u64,
+    ss: u64,
+}
+
+/// Delivers an exception. The error says why the guest cannot go on.
+pub(crate) fn trap(vcpu: &Vcpu, state: &mut VcpuState, trap: PendingTrap) -> Result<(), &'static str> {
+    let info = state.traps.get(usize::from(trap.vector)).copied().ok_or("exception vector out of range")?;
+    if info.address == 0 {
+        return Err("exception without a handler in the trap table");
+    }
+    let handler = Callback { address: info.address, mask_events: info.flags.contains(TrapFlags::MASK_EVENTS) };
+    enter(vcpu, state, Entry { handler, error_code: trap.error_code, masks: false })
+}
+
+/// Delivers the event upcall.
+pub(crate) fn event(vcpu: &Vcpu, state: &mut VcpuState) -> Result<(), &'static str> {
+    let handler = state.event_callback;
+    if handler.address == 0 {
+        return Err("event without an event callback");
+    }
+    enter(vcpu, state, Entry { handler, error_code: None, masks: true })
+}
+
+/// Delivers a system call or another entry that has a callback of its own.
+pub(crate) fn callback(vcpu: &Vcpu, state: &mut VcpuState, handler: Callback) -> Result<(), &'static str> {
+    enter(vcpu, state, Entry { handler, error_code: None, masks: false })?;
+    // SYSCALL cleared the direction flag for a native kernel (SFMASK); ours is fixed.
+    state.entry.regs.rflags &= !RFLAGS_DF;
+    Ok(())
+}
+
+fn enter(vcpu: &Vcpu, state: &mut VcpuState, entry: Entry) -> Result<(), &'static str> {
+    let from_user = !state.kernel_mode;
+    let keeps_iopl = vcpu.domain.assists(4);
+    let regs = state.entry.regs;
+    let mask = vcpu.info().upcall_mask();
+    let old_mask = mask.load(Ordering::Relaxed);
+    let (stack, ss_was) = if from_user { (state.kernel_sp, regs.ss) } else { (regs.rsp, regs.ss) };
+    let base = (stack & !15).wrapping_sub(if entry.error_code.is_some() { 64 } else { 56 });
+    // From kernel mode the handler sees a ring-0 selector: Linux's user_mode() looks at its low bits.
+    let cs = if from_user { regs.cs & 0xffff } else { regs.cs & 0xfffc };
+    let iopl = if keeps_iopl { u64::from(state.iopl) << 12 } else { 0 };
+    let frame = Frame {
+        rcx: regs.rcx,
+        r11: regs.r11,
+        error_code: entry.error_code.unwrap_or(0).into(),
+        rip: regs.rip,
+        cs: cs | u64::from(old_mask) << 32,
+        rflags: regs.rflags & !(RFLAGS_IF | RFLAGS_IOPL) | if old_mask == 0 { RFLAGS_IF } else { 0 } | iopl,
+        rsp: regs.rsp,
+        ss: ss_was & 0xffff,
+    };
+    switch::to_kernel_mode(state);
+    let bytes = frame.as_bytes();
+    let written = if entry.error_code.is_some() {
+        uaccess::copy_to_guest(base, bytes)
+    } else {
+        let (head, tail) = (bytes.get(..16).unwrap_or(&[]), bytes.get(24..).unwrap_or(&[]));
+        uaccess::copy_to_guest(base, head).and_then(|()| uaccess::copy_to_guest(base.wrapping_add(16), tail))
+    };
+    if written.is_err() {
+        return Err("fault while writing an exception frame to the guest's stack");
+    }
+    if entry.masks || entry.handler.mask_events {
+        mask.store(1, Ordering::Relaxed);
+    }
+    go(&mut state.entry.regs, entry.handler.address, base);
+    Ok(())
+}
+
+fn go(regs: &mut GuestRegs, rip: u64, rsp: u64) {
+    regs.vector = EXIT_IRET;
+    regs.rip = rip;
+    regs.cs = FLAT_RING3_CS64.into();
+    regs.rflags = regs.rflags & !(RFLAGS_AC | RFLAGS_VM | RFLAGS_RF | RFLAGS_NT | RFLAGS_TF | RFLAGS_IOPL) | RFLAGS_IF;
+    regs.rsp = rsp;
+    regs.ss = FLAT_RING3_SS64.into();
+    debug_assert!(context::is_canonical(rip), "handlers are checked when they are registered");
+}

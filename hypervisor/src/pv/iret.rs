@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! HYPERVISOR_iret (23): the guest kernel's way back to what it interrupted.
+#![forbid(unsafe_code)]
+#![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use core::sync::atomic::Ordering;
+
+use hypercalls::handle::GuestHandle;
+use hypercalls::trap::IretContext;
+
+use crate::hypercall::{Cx, Fault, HypercallResult, Outcome};
+use crate::pv::{guest_access, switch};
+use crate::x86::context;
+use crate::x86::regs::{EXIT_IRET, EXIT_SYSRET};
+
+const VGCF_IN_SYSCALL: u64 = 0x100;
+const RFLAGS_FIXED: u64 = 2;
+const RFLAGS_IF: u64 = 1 << 9;
+const RFLAGS_IOPL: u64 = 3 << 12;
+const RFLAGS_VM: u64 = 1 << 17;
+/// Bits that exist.
+const RFLAGS_KNOWN: u64 = 0x003f_ffd7;
+
+/// Restores registers from the frame at the guest's stack pointer, to kernel or user mode by its cs, and sets the event mask
+/// from its IF. A bad frame crashes the domain; bad selectors fault in the guest.
+pub(crate) fn iret(cx: &mut Cx<'_>) -> HypercallResult {
+    let frame: IretContext = guest_access::read(GuestHandle::new(cx.state.entry.regs.rsp))
+        .map_err(|_| Fault::Crash("iret hypercall: cannot read the frame on the stack"))?;
+    if frame.cs & 3 == 3 {
+        if cx.state.user_root.is_none() {
+            return Err(Fault::Crash("iret hypercall: to user mode without a user page table"));
+        }
+        switch::to_user_mode(cx.vcpu, cx.state);
+    }
+    let regs = &mut cx.state.entry.regs;
+    regs.rip = frame.rip;
+    regs.cs = (frame.cs & 0xffff) | 3;
+    regs.rflags = frame.rflags & RFLAGS_KNOWN & !(RFLAGS_IOPL | RFLAGS_VM) | RFLAGS_IF | RFLAGS_FIXED;
+    regs.rsp = frame.rsp;
+    regs.ss = (frame.ss & 0xffff) | 3;
+    regs.rax = frame.rax;
+    regs.vector = EXIT_IRET;
+    if frame.flags & VGCF_IN_SYSCALL != 0 && context::is_canonical(frame.rip) {
+        regs.vector = EXIT_SYSRET;
+    } else {
+        regs.rcx = frame.rcx;
+        regs.r11 = frame.r11;
+    }
+    cx.state.nmi_masked = false;
+    cx.vcpu.info().upcall_mask().store(u8::from(frame.rflags & RFLAGS_IF == 0), Ordering::Release);
+    Ok(Outcome::Registers)
+}

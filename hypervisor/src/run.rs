@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a CPU does between two stretches of guest code: deferred work, choosing the next vCPU, switching, delivering what
+//! is pending, idling.
+#![forbid(unsafe_code)]
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
+
+use crate::domain::vcpu::{Vcpu, VcpuState, pending};
+use crate::domain::{events, shared_info, shutdown};
+use crate::mm::flush;
+use crate::pv::{bounce, switch};
+use crate::sched;
+use crate::sched::runstate::State;
+use crate::sync::{Rank, SpinLock};
+use crate::time;
+use crate::time::timer::{TimerId, TimerKind};
+use crate::x86::instr;
+use crate::x86::percpu::{CpuLocal, softirq};
+
+/// vCPUs by scheduling unit.
+static UNITS: SpinLock<Vec<Option<Arc<Vcpu>>>> = SpinLock::new(Rank::RunQueue, Vec::new());
+
+/// Makes a vCPU known to the scheduler by its unit number, with room for its timers.
+pub(crate) fn register(vcpu: &Arc<Vcpu>) {
+    let unit = vcpu.unit as usize;
+    let mut units = UNITS.lock();
+    if units.len() <= unit {
+        units.resize_with(unit + 1, || None);
+    }
+    units[unit] = Some(vcpu.clone());
+    let slots = units.len() as u32;
+    drop(units);
+    time::system::reserve_slots(slots);
+}
+
+/// The vCPU is gone: its unit may be used again. It is not on a CPU.
+pub(crate) fn unregister(vcpu: &Vcpu) {
+    if let Some(slot) = UNITS.lock().get_mut(vcpu.unit as usize) {
+        *slot = None;
+    }
+    let _ = sched::remove_unit(vcpu.unit);
+}
+
+fn by_unit(unit: u32) -> Option<Arc<Vcpu>> {
+    UNITS.lock().get(unit as usize).cloned().flatten()
+}
+
+/// What a CPU shall run.
+pub(crate) enum Next {
+    /// The vCPU it has loaded.
+    Same,
+    /// Another one, which it must load.
+    Load(Arc<Vcpu>),
+    /// Nothing.
+    Idle,
+}
+
+/// Runs what interrupts and other CPUs left to do. Returns whether the scheduler wants to be asked.
+pub(crate) fn softirqs(cpu: &CpuLocal) -> bool {
+    flush::poll();
+    let bits = cpu.softirqs.swap(0, Ordering::AcqRel);
+    if bits & softirq::TIMER != 0 {
+        timers(cpu);
+    }
+    if bits & softirq::SERIAL != 0 {
+        events::console_input();
+    }
+    bits & (softirq::SCHEDULE | softirq::TIMER) != 0
+}
+
+fn timers(cpu: &CpuLocal) {
+    while let Some(timer) = time::system::pop_expired(cpu.id(), time::system::now_ns()) {
+        if let Some(vcpu) = by_unit(timer.slot()) {
+            expired(cpu, &vcpu, timer);
+        }
+    }
+}
+
+fn expired(cpu: &CpuLocal, vcpu: &Arc<Vcpu>, timer: TimerId) {
+    match timer.kind() {
+        TimerKind::SingleShot => events::notify_virq(vcpu, hypercalls::ids::Virq::TIMER),
+        TimerKind::Periodic => {
+            events::notify_virq(vcpu, hypercalls::ids::Virq::TIMER);
+            let period = vcpu.timer_period.load(Ordering::Relaxed);
+            if period != 0 {
+                let next = time::system::now_ns() + period;
+                let _ = time::system::arm(cpu.id(), timer, next);
+            }
+        }
+        TimerKind::Poll => vcpu.unblock(),
+        TimerKind::Watchdog => shutdown::watchdog_expired(&vcpu.domain),
+    }
+}
+
+/// Asks the scheduler, and takes the vCPU that was loaded off the CPU if another is to run.
+pub(crate) fn choose(cpu: &CpuLocal, current: Option<(&Arc<Vcpu>, &mut VcpuState)>) -> Next {
+    let now = time::system::now_ns();
+    if let Some((vcpu, _)) = &current
+        && !vcpu.is_runnable()
+    {
+        sched::block(vcpu.unit);
+        // An event between the flag and the call above found it still on the CPU.
+        if vcpu.is_runnable() {
+            sched::wake(vcpu.unit);
+        }
+        cpu.softirqs.fetch_and(!softirq::SCHEDULE, Ordering::AcqRel);
+    }
+    let decision = sched::pick(cpu.id(), now);
+    time::system::program(cpu.id(), decision.until);
+    match current {
+        Some((vcpu, _)) if decision.unit == Some(vcpu.unit) => return Next::Same,
+        Some((vcpu, state)) => put_off(cpu, vcpu, state, now),
+        None => {}
+    }
+    if let Some(left) = decision.left {
+        sched::release(left, now);
+    }
+    match decision.unit.and_then(by_unit) {
+        Some(vcpu) => Next::Load(vcpu),
+        None => Next::Idle,
+    }
+}
+
+fn put_off(cpu: &CpuLocal, vcpu: &Arc<Vcpu>, state: &mut VcpuState, now: u64) {
+    switch::save(state);
+    switch::leave(cpu, vcpu);
+    vcpu.set_runstate(if vcpu.is_runnable() {
+        State::Runnable
+    } else if vcpu.is_blocked() {
+        State::Blocked
+    } else {
+        State::Offline
+    }, now);
+    vcpu.on_cpu.store(false, Ordering::Release);
+}
+
+/// Puts a vCPU that this CPU owns onto it.
+pub(crate) fn put_on(cpu: &CpuLocal, vcpu: &Arc<Vcpu>, state: &mut VcpuState) {
+    let now = time::system::now_ns();
+    let last = vcpu.cpu.swap(cpu.id().raw(), Ordering::AcqRel);
+    if last != cpu.id().raw() {
+        move_timers(cpu, vcpu, last);
+    }
+    vcpu.on_cpu.store(true, Ordering::Release);
+    vcpu.set_runstate(State::Running, now);
+    switch::load(cpu, vcpu, state);
+    shared_info::update_time(vcpu);
+    vcpu.pending.fetch_or(pending::RUNSTATE, Ordering::AcqRel);
+}
+
+/// A vCPU's timers follow it to the CPU it runs on.
+fn move_timers(cpu: &CpuLocal, vcpu: &Vcpu, last: u32) {
+    let from = crate::x86::percpu::CpuId::new(last);
+    let mut changed = false;
+    for kind in [TimerKind::SingleShot, TimerKind::Periodic, TimerKind::Poll, TimerKind::Watchdog] {
+        let timer = TimerId::new(vcpu.unit, kind);
+        if let Some(deadline) = time::system::deadline_of(from, timer) {
+            let _ = time::system::cancel(from, timer);
+            let _ = time::system::arm(cpu.id(), timer, deadline);
+            changed = true;
+        }
+    }
+    if changed {
+        crate::x86::ipi::raise(cpu, softirq::TIMER);
+    }
+}
+
+/// Delivers to the loaded vCPU what waits for it. `false`: its domain crashed, choose again.
+pub(crate) fn deliver(vcpu: &Arc<Vcpu>, state: &mut VcpuState) -> bool {
+    if state.kernel_mode && vcpu.pending.load(Ordering::Relaxed) & (pending::RUNSTATE | pending::TIME) != 0 {
+        shared_info::write_guest_areas(vcpu, state);
+    }
+    let mut result = Ok(());
+    if let Some(trap) = state.trap.take() {
+        result = bounce::trap(vcpu, state, trap);
+    }
+    if result.is_ok() && !state.nmi_masked && vcpu.pending.load(Ordering::Relaxed) & pending::NMI != 0 {
+        vcpu.pending.fetch_and(!pending::NMI, Ordering::AcqRel);
+        state.nmi_masked = true;
+        result = bounce::trap(vcpu, state, crate::domain::vcpu::PendingTrap { vector: 2, error_code: None });
+    }
+    if result.is_ok() && vcpu.event_due() {
+        result = bounce::event(vcpu, state);
+    }
+    if let Err(reason) = result {
+        shutdown::crash(vcpu, state, reason);
+        return false;
+    }
+    true
+}
+
+/// Waits for an interrupt, with nothing loaded. Interrupts are handled on the way (`entry.rs`).
+pub(crate) fn idle(cpu: &CpuLocal) {
+    if cpu.softirqs.load(Ordering::Acquire) == 0 {
+        instr::sti_hlt_cli();
+    }
+}
