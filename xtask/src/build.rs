@@ -2,7 +2,7 @@
 //! Building the hypervisor and the test guests for the bare machine.
 
 use crate::flags::BuildArgs;
-use crate::tools;
+use crate::tools::{self, Need};
 use anyhow::{Context, Result, bail};
 use harness::{paths, process};
 use std::fs;
@@ -13,9 +13,11 @@ use std::process::Command;
 pub(crate) fn run(arguments: &BuildArgs) -> Result<()> {
     println!("{}", hypervisor()?.display());
     if !arguments.no_guests {
+        tools::ensure(&[Need::Compiler])?;
         for guest in guests()? {
             println!("{}", guest.display());
         }
+        programs()?;
     }
     Ok(())
 }
@@ -55,13 +57,52 @@ pub(crate) fn guests() -> Result<Vec<PathBuf>> {
     Ok(built)
 }
 
+/// Builds the programs that system tests run in dom0: static, so that busybox is all the company they need.
+pub(crate) fn programs() -> Result<()> {
+    let source = paths::workspace().join("tests/system/programs");
+    let to = paths::products().join("programs");
+    let target = "x86_64-unknown-linux-gnu";
+    // Other flags than the rest, so a folder of its own; AVX2 because one of them is about vector registers.
+    let dir = paths::cargo_target().join("dom0-programs");
+    let mut command = cargo();
+    command.args([
+        "build",
+        "--quiet",
+        "--release",
+        "-p",
+        "dom0-programs",
+        "--bins",
+        "--target",
+        target,
+        "--target-dir",
+    ]);
+    command.arg(&dir);
+    command.env("RUSTFLAGS", "-C target-feature=+crt-static,+avx,+avx2 -C strip=symbols");
+    run_cargo(command)?;
+    for name in sources(&source.join("src/bin"), "rs")? {
+        place(&dir.join(target).join("release").join(&name), &to.join(&name))?;
+    }
+    fs::create_dir_all(&to)?;
+    for name in sources(&source.join("asm"), "S")? {
+        let mut gcc = Command::new("gcc");
+        gcc.arg(if name == "calls32" { "-m32" } else { "-m64" });
+        gcc.args(["-nostdlib", "-static", "-no-pie", "-o"]).arg(to.join(&name));
+        process::output(gcc.arg(source.join("asm").join(format!("{name}.S"))))?;
+    }
+    Ok(())
+}
+
 /// The names of the test guests: one file, one ELF.
 pub(crate) fn guest_names() -> Result<Vec<String>> {
-    let dir = paths::workspace().join("tests/guests/src/bin");
+    sources(&paths::workspace().join("tests/guests/src/bin"), "rs")
+}
+
+/// The stems of the files in `dir` that end so, sorted.
+fn sources(dir: &Path, extension: &str) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    for entry in fs::read_dir(&dir).with_context(|| format!("cannot read {}", dir.display()))? {
+    for entry in fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))? {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "rs") {
+        if path.extension().is_some_and(|found| found == extension) {
             names.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
         }
     }
@@ -73,6 +114,10 @@ fn bare(what: &[&str]) -> Result<()> {
     tools::ensure_target()?;
     let mut command = cargo();
     command.args(["build", "--release", "--target", tools::TARGET]).args(what);
+    run_cargo(command)
+}
+
+fn run_cargo(mut command: Command) -> Result<()> {
     // Standard output is the caller's.
     command.stdout(std::io::stderr());
     let status = command.status().context("cannot start cargo")?;

@@ -66,7 +66,7 @@ pub(crate) struct TestArgs {
 /// Options of `build`.
 #[derive(Args)]
 pub(crate) struct BuildArgs {
-    /// Build the hypervisor only, not the test guests
+    /// Build the hypervisor only, neither test guests nor the programs of system tests
     #[arg(long)]
     pub(crate) no_guests: bool,
 }

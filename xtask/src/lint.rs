@@ -24,7 +24,7 @@ pub(crate) fn cases() -> Vec<Case> {
             cargo("clippy-bare-metal", &words, &[])
         }),
         Case::new("host-tests", |_| {
-            tools::ensure(&[Need::Headers])?;
+            tools::ensure(&[Need::Compiler, Need::Headers])?;
             cargo("host-tests", &["test"], &[])
         }),
         Case::new("loom", |_| {

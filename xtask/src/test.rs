@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &TestArgs) -> Result<ExitCode> {
 /// The cases that need QEMU.
 fn machines(arguments: &TestArgs, mut context: Context, tally: &mut Tally) -> Result<()> {
     if !arguments.list {
-        tools::ensure(&[Need::Dom0, Need::Iso, Need::Uefi])?;
+        tools::ensure(&[Need::Dom0, Need::Iso, Need::Uefi, Need::Compiler])?;
         context.qemu = tools::qemu(arguments.qemu.as_deref())?;
         if arguments.hypervisor == Hypervisor::Xenolith {
             let built = build::hypervisor();
@@ -44,6 +44,11 @@ fn machines(arguments: &TestArgs, mut context: Context, tally: &mut Tally) -> Re
                 return Ok(());
             }
         }
+    }
+    if !arguments.list
+        && let Err(error) = build::programs()
+    {
+        tally.record("build-programs", Duration::ZERO, Outcome::Fail(format!("{error:#}")));
     }
     let guests = match guests(arguments, &context) {
         Ok(guests) => guests,

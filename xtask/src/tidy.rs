@@ -52,6 +52,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("hypervisor", &["hypercalls", "event-channels", "grant-tables", "guest-image"]),
     ("tests/harness", &[]),
     ("tests/system", &["harness"]),
+    ("tests/system/programs", &[]),
     ("tests/guest-rt", &["hypercalls"]),
     ("tests/guests", &["hypercalls", "guest-rt"]),
     ("xtask", &["harness", "system"]),

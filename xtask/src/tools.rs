@@ -18,6 +18,8 @@ pub(crate) enum Need {
     Iso,
     /// UEFI machines.
     Uefi,
+    /// Assembling the programs of system tests and linking them statically.
+    Compiler,
     /// Compiling C against Xen's public headers, to compare the ABI types with.
     Headers,
 }
@@ -49,8 +51,8 @@ const PACKAGES: &[Package] = &[
     package("grub-pc-bin", Need::Iso, "/usr/lib/grub/i386-pc/multiboot2.mod", "GRUB for BIOS"),
     package("grub-efi-amd64-bin", Need::Iso, "/usr/lib/grub/x86_64-efi/multiboot2.mod", "GRUB for UEFI"),
     package("ovmf", Need::Uefi, "/usr/share/OVMF/OVMF_CODE_4M.fd", "is the UEFI firmware"),
-    package("gcc", Need::Headers, "gcc", "compiles the ABI comparison"),
-    package("libc6-dev", Need::Headers, "/usr/include/stdint.h", "C's own headers, for the ABI comparison"),
+    package("gcc", Need::Compiler, "gcc", "assembles programs for dom0, compiles the ABI comparison"),
+    package("libc6-dev", Need::Compiler, "/usr/lib/x86_64-linux-gnu/libc.a", "is in static programs for dom0"),
     package("libxen-dev", Need::Headers, "/usr/include/xen/xen.h", "Xen's public headers, for the ABI comparison"),
 ];
 

@@ -12,6 +12,7 @@ mod clock;
 mod devices;
 mod dmesg;
 mod power;
+mod stress;
 
 use harness::case::{Case, Context};
 use harness::dom0::Spec;
@@ -24,6 +25,7 @@ pub fn cases() -> Vec<Case> {
     all.extend(power::cases());
     all.extend(devices::cases());
     all.extend(bad_input::cases());
+    all.extend(stress::cases());
     all.extend(clock::cases());
     all.extend(boot_time::cases());
     all
