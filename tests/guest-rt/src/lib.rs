@@ -1,18 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A tiny PV kernel runtime for test guests.
-//!
-//! A guest is one ELF that boots as dom0 on Xenolith and on real Xen, checks one behaviour and prints its verdict on the console:
-//!
-//! ```text
-//! XENOLITH-TEST name: step
-//! XENOLITH-VERDICT name success|skip|error|failure: reason
-//! ```
-//!
-//! *error* means the test is broken, *failure* means the hypervisor is wrong. After the verdict the guest reboots the machine.
-//!
-//! The runtime owns the whole address space of its domain. Functions that poke at arbitrary addresses are safe to call here
-//! because breaking the guest is what a test is for: nothing but the guest itself can be harmed, and the trap handler turns each
-//! stray fault into an *error* verdict.
+#![doc = include_str!("../README.md")]
 #![no_std]
 
 pub mod abi;

@@ -354,3 +354,19 @@ pub fn setup_user() {
 pub fn user_l4() -> u64 {
     USER_L4.load(Ordering::SeqCst)
 }
+
+/// Maps `page` at the low address `va` for user mode alone, with fresh tables; for one 2 MiB range of a test.
+pub fn map_user(va: u64, pages: &[Page]) {
+    setup_user();
+    let (l3, l2, l1) = (alloc(), alloc(), alloc());
+    let index = |level: u32| va >> (12 + 9 * (level - 1)) & 511;
+    for (number, page) in pages.iter().enumerate() {
+        l1.set(index(1) + number as u64, page.maddr() | RW);
+    }
+    l2.set(index(2), l1.maddr() | RW);
+    l3.set(index(3), l2.maddr() | RW);
+    for table in [l1, l2, l3] {
+        table.make_ro();
+    }
+    must(mmu_update((user_l4() << 12) + index(4) * 8, l3.maddr() | RW), "hook low tables into the user L4");
+}

@@ -6,7 +6,7 @@
     reason = "the first instructions of a vCPU, and the function it is handed"
 )]
 
-use core::arch::global_asm;
+use core::arch::{asm, global_asm};
 use core::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::memory::{self, Page};
@@ -121,4 +121,46 @@ pub fn initialise(id: u64, ctx: Page) -> i64 {
 pub fn start(id: u64, main: fn(u64)) {
     memory::must(initialise(id, context(id, main)), "VCPUOP_initialise");
     memory::must(hypercall::vcpu_op0(abi::VCPUOP_UP, id), "VCPUOP_up");
+}
+
+/// Sets the low half of every xmm register, the x87 control word and MXCSR of this vCPU.
+pub fn fill_fpu(value: u64, control: u16, mxcsr: u32) {
+    let (control, mxcsr) = (&raw const control, &raw const mxcsr);
+    // SAFETY: the runtime is compiled without floating point, so no one else uses these registers; the pointers are to locals.
+    unsafe {
+        asm!(
+            "fldcw [{control}]",
+            "ldmxcsr [{mxcsr}]",
+            "movq xmm0, {value}",
+            "movq xmm1, {value}",
+            "movq xmm7, {value}",
+            "movq xmm8, {value}",
+            "movq xmm15, {value}",
+            control = in(reg) control,
+            mxcsr = in(reg) mxcsr,
+            value = in(reg) value,
+        );
+    }
+}
+
+/// What [`fill_fpu`] set: xmm0, xmm1, xmm7, xmm8, xmm15, then the control word and MXCSR.
+pub fn read_fpu() -> ([u64; 5], u16, u32) {
+    let mut xmm = [0u64; 5];
+    let (mut control, mut mxcsr) = (0u16, 0u32);
+    // SAFETY: stores to locals through pointers to them.
+    unsafe {
+        asm!(
+            "movq [{xmm}], xmm0",
+            "movq [{xmm} + 8], xmm1",
+            "movq [{xmm} + 16], xmm7",
+            "movq [{xmm} + 24], xmm8",
+            "movq [{xmm} + 32], xmm15",
+            "fnstcw [{control}]",
+            "stmxcsr [{mxcsr}]",
+            xmm = in(reg) &raw mut xmm,
+            control = in(reg) &raw mut control,
+            mxcsr = in(reg) &raw mut mxcsr,
+        );
+    }
+    (xmm, control, mxcsr)
 }
