@@ -93,7 +93,7 @@ boot_start:
     lgdt    boot_gdt_desc - VIRT_OFFSET
     ljmp    $8, $(1f - VIRT_OFFSET)
 .code64
-1:  mov     $10f, %rax
+1:  movabs  $10f, %rax
     jmp     *%rax
 10: xor     %eax, %eax
     mov     %eax, %ds
@@ -102,7 +102,10 @@ boot_start:
     mov     %eax, %gs
     mov     $16, %eax
     mov     %eax, %ss
-    lea     boot_cpu_block + 65536(%rip), %rsp
+    // The block is aligned here, not by the linker: a 64 KiB-aligned segment would break the linear image.
+    lea     boot_cpu_block + 65535(%rip), %rsp
+    and     $-65536, %rsp
+    add     $65536, %rsp
     mov     %ebp, %edi
     mov     %esi, %esi
     xor     %ebp, %ebp
@@ -125,7 +128,6 @@ boot_l3_low:    .skip 4096
 boot_l3_image:  .skip 4096
 boot_l2:        .skip 4096 * 4
 
-.section .bss.cpu_block, "aw", @nobits
-.balign 65536
+.balign 4096
 .global boot_cpu_block
-boot_cpu_block: .skip 65536
+boot_cpu_block: .skip 2 * 65536 - 4096
