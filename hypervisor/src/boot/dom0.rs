@@ -154,7 +154,14 @@ fn new_domain(options: &Options, cpus: u32) -> Result<DomainRef, BuildError> {
     let no_memory = BuildError::NoMemory { what: "dom0's shared info page" };
     let shared_info = alloc_shared(DomId::DOM0).ok_or(no_memory)?;
     let max_vcpus = options.dom0_max_vcpus.vcpus(cpus).clamp(1, crate::config::MAX_VCPUS);
-    let domain = Domain::new(&NewDomain { id: DomId::DOM0, handle: [0; 16], is_control: true, max_vcpus, shared_info });
+    let domain = Domain::new(&NewDomain {
+        id: DomId::DOM0,
+        handle: [0; 16],
+        is_control: true,
+        max_vcpus,
+        shared_info,
+        grant_limits: grant_tables::Limits::default(),
+    });
     let domain = table::insert(domain).map_err(|errno| BuildError::Tables(errno.to_string()))?;
     for id in 0..max_vcpus {
         let vcpu = Arc::new(Vcpu::new(&domain, VcpuId::new(id), sched::add_unit(), FpuArea::new(), time::system::now_ns()));

@@ -172,18 +172,29 @@ pub(crate) fn build(
             map(DIRECT_MAP_START + start, start, end - start, DATA)?;
         }
     }
-    // A new L3 for slot 261: the boot one maps the whole first GiB executable.
-    let l3 = new_table()?;
-    let slot = index(IMAGE_OFFSET, 4);
-    let old = map::words(root())[slot].swap(l3.to_addr() | PRESENT | WRITE | ACCESSED, Ordering::AcqRel);
-    for (start, end, flags) in image {
-        map(IMAGE_OFFSET + start, start, end - start, flags)?;
-    }
-    debug_assert!(old & PRESENT != 0, "boot tables map the image");
+    map_image(image)?;
     flush::local();
     // The L3s that guests' L4s will share exist from now on.
     entry(M2P_GUEST_START, 3)?;
     entry(WINDOWS_START, 3)?;
+    Ok(())
+}
+
+/// Replaces the boot tables' one writable and executable mapping of the image by its sections. The new tables are complete
+/// before they are used: we run on them.
+fn map_image(image: [(u64, u64, u64); 3]) -> Result<(), OutOfFrames> {
+    let l2 = new_table()?;
+    for (start, end, flags) in image {
+        for machine in (start..end).step_by(4096) {
+            let slot = &map::words(l2)[index(machine, 2)];
+            if slot.load(Ordering::Relaxed) == 0 {
+                slot.store(new_table()?.to_addr() | PRESENT | WRITE | ACCESSED, Ordering::Relaxed);
+            }
+            map::store(Mfn::from_addr(slot.load(Ordering::Relaxed) & ADDRESS), index(machine, 1), machine | flags);
+        }
+    }
+    // The image lies in the first GiB of memory and of its region (`boot/memory.rs`, link.ld).
+    entry(IMAGE_OFFSET, 3)?.store(l2.to_addr() | PRESENT | WRITE | ACCESSED, Ordering::Release);
     Ok(())
 }
 

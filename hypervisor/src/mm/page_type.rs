@@ -200,6 +200,11 @@ impl Frame {
         self.count.fetch_and(!ALLOCATED, Ordering::AcqRel) & ALLOCATED != 0
     }
 
+    /// Undoes [`Self::steal`].
+    pub(crate) fn set_allocated(&self) {
+        self.count.fetch_or(ALLOCATED, Ordering::AcqRel);
+    }
+
     /// Is the frame an ordinary page of its owner (not shared hypervisor memory)?
     pub(crate) fn is_allocated(&self) -> bool {
         self.count.load(Ordering::Relaxed) & ALLOCATED != 0

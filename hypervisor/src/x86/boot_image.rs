@@ -12,7 +12,7 @@ mod symbols {
         pub(super) static image_rodata_end: u8;
         pub(super) static image_end: u8;
         pub(super) static boot_l4: u8;
-        pub(super) static mut boot_cpu_block: [u8; crate::config::CPU_BLOCK_BYTES];
+        pub(super) static mut boot_cpu_block: [u8; 2 * crate::config::CPU_BLOCK_BYTES - 4096];
     }
 }
 
@@ -24,9 +24,11 @@ mod symbols {
     pub(super) static image_rodata_end: u8 = 0;
     pub(super) static image_end: u8 = 0;
     pub(super) static boot_l4: u8 = 0;
-    pub(super) static mut boot_cpu_block: [u8; crate::config::CPU_BLOCK_BYTES] = [0; crate::config::CPU_BLOCK_BYTES];
+    pub(super) static mut boot_cpu_block: [u8; 2 * crate::config::CPU_BLOCK_BYTES - 4096] =
+        [0; 2 * crate::config::CPU_BLOCK_BYTES - 4096];
 }
 
+use crate::config::CPU_BLOCK_BYTES;
 use crate::mm::layout::IMAGE_OFFSET;
 use crate::x86::percpu::{self, CpuId, CpuLocal};
 
@@ -64,8 +66,11 @@ pub(crate) fn boot_root() -> u64 {
 
 /// Sets up the boot CPU's block, on whose stack we run. Once, first thing.
 pub(crate) fn install_boot_cpu() -> &'static CpuLocal {
-    // SAFETY: the block is in zeroed memory of the image, aligned by head.S, and used for nothing else.
-    let local = unsafe { percpu::install(core::ptr::addr_of_mut!(symbols::boot_cpu_block).cast(), CpuId::BOOT, 0) };
+    let room = core::ptr::addr_of_mut!(symbols::boot_cpu_block).cast::<u8>();
+    // As head.S found it: the first aligned block inside.
+    let block = room.wrapping_add(room.align_offset(CPU_BLOCK_BYTES));
+    // SAFETY: the block is in zeroed memory of the image and used for nothing else.
+    let local = unsafe { percpu::install(block, CpuId::BOOT, 0) };
     local.cr3.store(boot_root(), core::sync::atomic::Ordering::Relaxed);
     percpu::publish(local);
     local

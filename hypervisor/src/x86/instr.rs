@@ -137,6 +137,13 @@ pub(crate) fn wbinvd() {
     unsafe { asm!("wbinvd", options(nostack, preserves_flags)) };
 }
 
+/// Writes back and drops the cache line of a word (`clflush`).
+#[inline]
+pub(crate) fn clflush(word: &core::sync::atomic::AtomicU64) {
+    // SAFETY: the address is mapped, being that of a reference; this changes where data is, never what it is.
+    unsafe { asm!("clflush [{}]", in(reg) word, options(nostack, preserves_flags)) };
+}
+
 /// Drops the TLB entries of one linear address, global ones too.
 #[inline]
 pub(crate) fn invlpg(address: u64) {
