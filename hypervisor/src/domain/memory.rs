@@ -2,8 +2,9 @@
 //! The pages a domain owns: their list, their number, the limit; allocation and release.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU64, Ordering};
 
+use hypercalls::errno::Errno;
 use hypercalls::frame::{Mfn, Pfn};
 use hypercalls::ids::DomId;
 
@@ -19,11 +20,16 @@ pub(crate) struct Memory {
     pub(crate) tot_pages: u64,
     /// Pages it may own.
     pub(crate) max_pages: u64,
+    /// Free pages that are set aside for it (`XENMEM_claim_pages`); part of [`CLAIMED`].
+    pub(crate) claimed: u64,
 }
+
+/// Free pages set aside for domains, all together.
+static CLAIMED: AtomicU64 = AtomicU64::new(0);
 
 impl Default for Memory {
     fn default() -> Self {
-        Self { head: 0, tot_pages: 0, max_pages: u64::from(u32::MAX) }
+        Self { head: 0, tot_pages: 0, max_pages: u64::from(u32::MAX), claimed: 0 }
     }
 }
 
@@ -64,10 +70,63 @@ impl Domain {
             if memory.tot_pages.checked_add(1 << order)? > memory.max_pages {
                 return None;
             }
+            let others = claimed().saturating_sub(memory.claimed);
+            if frame_table::free_frames() < others.saturating_add(1 << order) {
+                return None;
+            }
         }
         let first = frame_table::alloc_zeroed(order, limit)?;
         self.assign_pages(first, order);
+        let mut memory = self.memory.lock();
+        let used = memory.claimed.min(1 << order);
+        memory.claimed -= used;
+        CLAIMED.fetch_sub(used, Ordering::Relaxed);
         Some(first)
+    }
+
+    /// Sets free memory aside so that this domain can grow to `pages`; 0 gives up what is left of it. EINVAL: it has a
+    /// claim, or as many pages, or may not have them. ENOMEM.
+    pub(crate) fn claim_pages(&self, pages: u64) -> Result<(), Errno> {
+        let free = frame_table::free_frames();
+        let mut memory = self.memory.lock();
+        if pages == 0 {
+            CLAIMED.fetch_sub(core::mem::take(&mut memory.claimed), Ordering::Relaxed);
+            return Ok(());
+        }
+        if memory.claimed != 0 || pages <= memory.tot_pages || pages > memory.max_pages {
+            return Err(Errno::EINVAL);
+        }
+        let missing = pages - memory.tot_pages;
+        if missing > free.saturating_sub(claimed()) {
+            return Err(Errno::ENOMEM);
+        }
+        memory.claimed = missing;
+        CLAIMED.fetch_add(missing, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Ends the allocation of a page: it is free when the last mapping or other use of it goes, perhaps now. EINVAL: not
+    /// a page of this domain.
+    pub(crate) fn release_page(&self, mfn: Mfn) -> Result<(), Errno> {
+        let page = PageRef::get(mfn, self.id).ok_or(Errno::EINVAL)?;
+        if page.frame.clear_allocated() {
+            put_page(mfn, page.frame);
+        }
+        Ok(())
+    }
+
+    /// Takes over the allocation's reference of a page that nothing uses; [`put_page`] then frees it, and
+    /// [`Self::keep_page`] undoes it. EINVAL: not a page of this domain, or in use.
+    pub(crate) fn steal_page(&self, mfn: Mfn) -> Result<(), Errno> {
+        let frame = frame_table::ram(mfn).ok_or(Errno::EINVAL)?;
+        if frame.steal(self.id) { Ok(()) } else { Err(Errno::EINVAL) }
+    }
+
+    /// Undoes [`Self::steal_page`].
+    pub(crate) fn keep_page(mfn: Mfn) {
+        if let Some(frame) = frame_table::ram(mfn) {
+            frame.set_allocated();
+        }
     }
 
     /// Gives unused frames to this domain.
@@ -87,6 +146,11 @@ impl Domain {
     pub(crate) fn forget_page(&self, frame: &Frame) {
         self.memory.lock().unlink(frame);
     }
+}
+
+/// Free pages that are set aside for domains.
+pub(crate) fn claimed() -> u64 {
+    CLAIMED.load(Ordering::Relaxed)
 }
 
 /// A hypervisor page that a domain may map: shared_info, grant frames. Zeroed. Freed by [`free_shared`].
@@ -172,7 +236,11 @@ pub(crate) struct WritableRef {
 impl WritableRef {
     /// Takes both references if `owner` owns the frame and it is not in use as a table.
     pub(crate) fn get(mfn: Mfn, owner: DomId) -> Option<Self> {
-        let page = PageRef::get(mfn, owner)?;
+        Self::upgrade(PageRef::get(mfn, owner)?)
+    }
+
+    /// Adds the writable reference to a general one; drops it if the frame is in use as a table.
+    pub(crate) fn upgrade(page: PageRef) -> Option<Self> {
         crate::mm::type_ref::get_writable(page.frame()).ok()?;
         Some(Self { page })
     }
@@ -180,6 +248,13 @@ impl WritableRef {
     /// Number of the frame.
     pub(crate) fn mfn(&self) -> Mfn {
         self.page.mfn
+    }
+
+    /// Both references are now held by something that is not a Rust value.
+    pub(crate) fn into_entry(self) -> Mfn {
+        let mfn = self.page.mfn;
+        core::mem::forget(self);
+        mfn
     }
 
     /// The page's 64-bit words.

@@ -2,27 +2,37 @@
 //! What a guest is: its memory, its vCPUs, its event channels, grants and rights, and who locks what.
 #![forbid(unsafe_code)]
 
+pub(crate) mod grants;
+pub(crate) mod host;
+pub(crate) mod events;
 pub(crate) mod memory;
 pub(crate) mod pirqs;
 pub(crate) mod ports;
 pub(crate) mod rangeset;
 pub(crate) mod shared_info;
+pub(crate) mod shutdown;
 pub(crate) mod table;
+pub(crate) mod timers;
 pub(crate) mod vcpu;
 pub(crate) mod vpit;
+pub(crate) mod watchdog;
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
+use grant_tables::GrantTable;
+use hypercalls::errno::Errno;
 use hypercalls::frame::Mfn;
 use hypercalls::ids::{DomId, VcpuId};
 
+use crate::domain::events::{Events, Pollers};
 use crate::domain::memory::{Memory, WritableRef};
 use crate::domain::pirqs::PirqTable;
 use crate::domain::ports::PortState;
 use crate::domain::rangeset::RangeSet;
 use crate::domain::vcpu::Vcpu;
+use crate::domain::watchdog::Watchdogs;
 use crate::sync::{Rank, SpinLock};
 
 /// Proof that its holder changes page tables of a domain alone: the value under [`Domain::mmu`].
@@ -47,6 +57,8 @@ pub(crate) struct Rights {
 pub(crate) struct Lifecycle {
     /// `SHUTDOWN_*`, once the guest or its crash said so.
     pub(crate) shutdown: Option<u32>,
+    /// The reason it will be recorded with, set before by SCHEDOP_shutdown_code or with it.
+    pub(crate) shutdown_code: Option<u32>,
     /// Teardown has begun.
     pub(crate) dying: bool,
 }
@@ -78,10 +90,20 @@ pub(crate) struct Domain {
     pub(crate) pause_count: AtomicU32,
     /// State of its life.
     pub(crate) lifecycle: SpinLock<Lifecycle>,
+    /// Who may use its pages, and what it uses of others'.
+    pub(crate) grants: SpinLock<GrantTable<'static>>,
+    /// The handle at which the release of a dying domain's mappings goes on.
+    pub(crate) grants_drained: AtomicU32,
     /// Its physical interrupts; no numbers unless it is given some.
     pub(crate) pirqs: SpinLock<PirqTable>,
     /// The page where it looks up which pirqs need an end of interrupt (`PHYSDEVOP_pirq_eoi_gmfn_v2`).
     pub(crate) pirq_eoi_map: SpinLock<Option<WritableRef>>,
+    /// Its event channels.
+    pub(crate) events: SpinLock<Events>,
+    /// vCPUs in SCHEDOP_poll.
+    pub(crate) pollers: Pollers,
+    /// SCHEDOP_watchdog.
+    pub(crate) watchdogs: SpinLock<Watchdogs>,
     /// `VMASST_TYPE_*` bits that are on.
     pub(crate) vm_assist: AtomicU64,
     /// Latches of emulated ports.
@@ -103,14 +125,19 @@ pub(crate) struct NewDomain {
     pub(crate) is_control: bool,
     /// vCPU limit.
     pub(crate) max_vcpus: u32,
+    /// The highest event port it may use (`max_evtchn_port`); `u32::MAX`: what the ABI has.
+    pub(crate) max_event_port: u32,
     /// A zeroed frame, already given to the domain as shared memory.
     pub(crate) shared_info: Mfn,
+    /// How large its grant tables may grow.
+    pub(crate) grant_limits: grant_tables::Limits,
 }
 
 impl Domain {
-    /// An empty domain, paused once.
-    pub(crate) fn new(new: &NewDomain) -> Self {
-        Self {
+    /// An empty domain, paused once. ENOMEM.
+    pub(crate) fn new(new: &NewDomain) -> Result<Self, Errno> {
+        let events = Events::new(new.id, new.max_vcpus, new.max_event_port, new.shared_info)?;
+        Ok(Self {
             id: new.id,
             handle: SpinLock::new(Rank::DomainLifecycle, new.handle),
             is_control: new.is_control,
@@ -124,16 +151,25 @@ impl Domain {
             dirty_cpus: AtomicU64::new(0),
             pause_count: AtomicU32::new(1),
             lifecycle: SpinLock::new(Rank::DomainLifecycle, Lifecycle::default()),
+            grants: SpinLock::new(Rank::GrantTable, grants::new_table(new.id, new.grant_limits)),
+            grants_drained: AtomicU32::new(0),
             pirqs: SpinLock::new(Rank::Pirq, PirqTable::default()),
             pirq_eoi_map: SpinLock::new(Rank::Pirq, None),
+            events: SpinLock::new(Rank::EventChannel, events),
+            pollers: Pollers::default(),
+            watchdogs: SpinLock::new(Rank::DomainLifecycle, Watchdogs::default()),
             vm_assist: AtomicU64::new(0),
             io: SpinLock::new(Rank::DomainLifecycle, PortState::default()),
             memory_map: SpinLock::new(Rank::DomainLifecycle, Vec::new()),
-        }
+        })
     }
 
-    /// Adds the next vCPU.
+    /// Adds the next vCPU, which is below `max_vcpus`; events reach it from now on.
     pub(crate) fn add_vcpu(&self, vcpu: Arc<Vcpu>) {
+        // Fails only for a number that `max_vcpus` rules out.
+        if let Err(errno) = events::register_vcpu(&vcpu) {
+            log::error!("{:?}: vCPU {:?} without event channels: {errno:?}", self.id, vcpu.id);
+        }
         self.vcpus.lock().push(vcpu);
     }
 

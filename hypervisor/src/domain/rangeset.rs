@@ -61,6 +61,11 @@ impl RangeSet {
         after.checked_sub(1).and_then(|at| self.ranges.get(at)).is_some_and(|&(_, high)| start <= end && end <= high)
     }
 
+    /// The ranges in ascending order, first and last number.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.ranges.iter().copied()
+    }
+
     /// Is a number in the set?
     pub(crate) fn contains(&self, number: u64) -> bool {
         self.contains_range(number, number)

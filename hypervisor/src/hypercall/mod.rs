@@ -6,6 +6,10 @@ pub(crate) mod callback_op;
 pub(crate) mod continuation;
 pub(crate) mod dispatch;
 pub(crate) mod mmu;
+pub(crate) mod memory_exchange;
+pub(crate) mod grant_table_op;
+pub(crate) mod memory_op;
+pub(crate) mod memory_reservation;
 pub(crate) mod physdev_op;
 pub(crate) mod pv_state;
 

@@ -198,6 +198,12 @@ fn map_image(image: [(u64, u64, u64); 3]) -> Result<(), OutOfFrames> {
     Ok(())
 }
 
+/// The first frame behind a 2 MiB page of ours.
+pub(crate) fn large_frame(address: u64) -> Option<Mfn> {
+    let value = entry(address, 2).ok()?.load(Ordering::Relaxed);
+    (value & PRESENT != 0 && value & LARGE != 0).then(|| Mfn::from_addr(value & ADDRESS))
+}
+
 /// The L4 entry of one of the hypervisor's slots, to be copied into a guest's L4.
 #[inline]
 pub(crate) fn slot_entry(slot: usize) -> u64 {
