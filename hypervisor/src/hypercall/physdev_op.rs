@@ -3,13 +3,15 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use core::mem::offset_of;
+
 use hypercalls::errno::Errno;
 use hypercalls::handle::GuestHandle;
 use hypercalls::ids::Pirq;
 use hypercalls::physdev::{
     IrqStatus, MapPirqType, PhysdevApic, PhysdevEoi, PhysdevGetFreePirq, PhysdevIrq, PhysdevIrqStatusQuery,
-    PhysdevManagePci, PhysdevManagePciExt, PhysdevMapPirq, PhysdevOp, PhysdevPciDevice, PhysdevPciDeviceAdd,
-    PhysdevPirqEoiGmfn, PhysdevSetIobitmap, PhysdevSetIopl, PhysdevSetupGsi, PhysdevUnmapPirq,
+    PhysdevManagePci, PhysdevManagePciExt, PhysdevMapPirq, PhysdevOp, PhysdevOpCompat, PhysdevPciDevice,
+    PhysdevPciDeviceAdd, PhysdevPirqEoiGmfn, PhysdevSetIobitmap, PhysdevSetIopl, PhysdevSetupGsi, PhysdevUnmapPirq,
 };
 
 use crate::domain::Domain;
@@ -49,6 +51,23 @@ pub(crate) fn physdev_op(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
         op => pci_notice(cx, op, arg)?,
     }
     Ok(Outcome::DONE)
+}
+
+/// physdev_op_compat (19): the command stands in the structure, its arguments follow. ENOSYS for commands younger than this form.
+pub(crate) fn physdev_op_compat(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
+    let &[arg, ..] = args;
+    let cmd: u32 = guest_access::read(GuestHandle::new(arg))?;
+    match PhysdevOp::new(cmd) {
+        PhysdevOp::IRQ_STATUS_QUERY
+        | PhysdevOp::SET_IOPL
+        | PhysdevOp::SET_IOBITMAP
+        | PhysdevOp::APIC_READ
+        | PhysdevOp::ALLOC_IRQ_VECTOR => {
+            let inner = arg.checked_add(offset_of!(PhysdevOpCompat, u) as u64).ok_or(Errno::EFAULT)?;
+            physdev_op(cx, &[cmd.into(), inner, 0, 0, 0, 0])
+        }
+        _ => Err(Errno::ENOSYS.into()),
+    }
 }
 
 /// PHYSDEVOP_set_iopl. Anyone, for the calling vCPU. EINVAL above 3.
