@@ -8,6 +8,8 @@ pub(crate) const MAX_CPUS: usize = 64;
 pub(crate) const MAX_VCPUS: u32 = 128;
 /// vCPUs whose vcpu_info lies in the shared info page (`XEN_LEGACY_MAX_VCPUS`).
 pub(crate) const LEGACY_MAX_VCPUS: u32 = 32;
+/// Physical interrupts (pirqs) one domain can bind to event channels.
+pub(crate) const MAX_PIRQS: u32 = 1024;
 /// Size and alignment of a CPU's private block: its data, its interrupt stacks, its stack.
 pub(crate) const CPU_BLOCK_BYTES: usize = 64 * 1024;
 /// Page-table entries looked at before a long operation asks whether it should be continued later.

@@ -131,7 +131,7 @@ fn interrupt(cpu: &CpuLocal, vector: u8) {
         irq::Action::Flush => flush::poll(),
         irq::Action::Kick | irq::Action::Nothing => {}
         irq::Action::Serial => ipi::raise(cpu, softirq::SERIAL),
-        irq::Action::Guest(owner) => crate::domain::events::guest_interrupt(owner),
+        irq::Action::Guest(owner) => irq::guest::interrupt(owner),
     }
 }
 

@@ -89,7 +89,7 @@ fn expired(cpu: &CpuLocal, vcpu: &Arc<Vcpu>, timer: TimerId) {
                 let _ = time::system::arm(cpu.id(), timer, next);
             }
         }
-        TimerKind::Poll => vcpu.unblock(),
+        TimerKind::Poll => vcpu.end_poll(),
         TimerKind::Watchdog => shutdown::watchdog_expired(&vcpu.domain),
     }
 }

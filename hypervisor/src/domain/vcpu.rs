@@ -17,6 +17,8 @@ use crate::mm::map;
 use crate::sched::runstate::Runstate;
 use crate::sync::{Owned, Rank, SpinLock};
 use crate::x86::fpu::FpuArea;
+use crate::x86::ipi;
+use crate::x86::percpu::{self, CpuId};
 use crate::x86::regs::EntryArea;
 
 /// Bits of [`Vcpu::pause_flags`]: each is a reason not to run.
@@ -25,7 +27,7 @@ pub(crate) mod pause {
     pub(crate) const DOWN: u32 = 1;
     /// Waits for an event (SCHEDOP_block, SCHEDOP_poll).
     pub(crate) const BLOCKED: u32 = 2;
-    /// A timer or event woke it for SCHEDOP_poll; not a reason, a note.
+    /// It waits by SCHEDOP_poll; set along with BLOCKED, not a reason of its own.
     pub(crate) const POLLING: u32 = 4;
 }
 
@@ -59,7 +61,7 @@ pub(crate) struct Vcpu {
     pub(crate) pending: AtomicU32,
     /// VCPUOP_initialise was done.
     pub(crate) initialised: AtomicBool,
-    /// Ports that SCHEDOP_poll waits for: 0 none, -1 any of several, else the port.
+    /// What SCHEDOP_poll waits for: `events::SEVERAL_PORTS`, or the port.
     pub(crate) poll_port: AtomicU32,
     /// Machine address of its vcpu_info.
     info_addr: AtomicU64,
@@ -73,6 +75,8 @@ pub(crate) struct Vcpu {
     pub(crate) timer_period: AtomicU64,
     /// CPUs it may run on, bit per CPU.
     pub(crate) hard_affinity: AtomicU64,
+    /// SCHEDOP_pin_override: one more than the CPU it is bound to meanwhile; 0 for none.
+    pub(crate) pin_override: AtomicU32,
     /// CPUs it prefers.
     pub(crate) soft_affinity: AtomicU64,
     /// Registers and everything else that only its CPU touches.
@@ -235,6 +239,7 @@ impl Vcpu {
             timer_deadline: AtomicU64::new(0),
             timer_period: AtomicU64::new(0),
             hard_affinity: AtomicU64::new(!0),
+            pin_override: AtomicU32::new(0),
             soft_affinity: AtomicU64::new(!0),
             state: Owned::new(VcpuState::new(fpu)),
         }
@@ -270,9 +275,32 @@ impl Vcpu {
 
     /// Ends SCHEDOP_block or SCHEDOP_poll, if it is in one; tells the scheduler if it may run now.
     pub(crate) fn unblock(&self) {
+        // Before the flags: afterwards it may be polling again.
+        if self.pause_flags.load(Ordering::Acquire) & pause::POLLING != 0 {
+            self.domain.pollers.remove(self.id);
+        }
         let before = self.pause_flags.fetch_and(!(pause::BLOCKED | pause::POLLING), Ordering::AcqRel);
         if before & pause::BLOCKED != 0 {
             self.wake();
+        }
+    }
+
+    /// The time of SCHEDOP_poll is up, if it is in one; a timer left over from an earlier one means nothing.
+    pub(crate) fn end_poll(&self) {
+        if self.pause_flags.load(Ordering::Acquire) & pause::POLLING != 0 {
+            self.unblock();
+        }
+    }
+
+    /// Something waits for it: wakes it, or interrupts the CPU it runs on so that it looks.
+    pub(crate) fn kick(&self) {
+        self.unblock();
+        let cpu = self.cpu.load(Ordering::Acquire);
+        if self.on_cpu.load(Ordering::Acquire)
+            && cpu != percpu::this().id().raw()
+            && let Some(cpu) = percpu::get(CpuId::new(cpu))
+        {
+            ipi::kick(cpu);
         }
     }
 

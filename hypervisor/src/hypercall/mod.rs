@@ -5,6 +5,7 @@
 pub(crate) mod callback_op;
 pub(crate) mod continuation;
 pub(crate) mod dispatch;
+pub(crate) mod event_channel_op;
 pub(crate) mod mmu;
 pub(crate) mod memory_exchange;
 pub(crate) mod grant_table_op;
@@ -12,6 +13,7 @@ pub(crate) mod memory_op;
 pub(crate) mod memory_reservation;
 pub(crate) mod physdev_op;
 pub(crate) mod pv_state;
+pub(crate) mod sched_op;
 
 
 use alloc::sync::Arc;

@@ -7,8 +7,8 @@ use core::sync::atomic::Ordering;
 use hypercalls::{errno::Errno, frame::Mfn, ids::Pirq};
 
 use crate::{
-    domain::{Domain, memory::WritableRef},
-    irq,
+    domain::{Domain, events, memory::WritableRef, table},
+    irq::{self, controller::Owner},
     x86::percpu::{self, CpuId},
 };
 
@@ -46,6 +46,15 @@ pub(crate) fn end(domain: &Domain, pirq: Pirq) -> Result<(), Errno> {
     }
     irq::end(&table, pirq);
     Ok(())
+}
+
+/// A guest's line or message fired. If the guest has not bound it, nobody will end it: that is done here.
+pub(crate) fn interrupt(owner: Owner) {
+    let Some(domain) = table::find(owner.domain) else { return };
+    if !events::notify_pirq(&domain, owner.pirq) {
+        // Fails for a number the domain cannot have, which no owner has.
+        let _ = end(&domain, owner.pirq);
+    }
 }
 
 /// Its vCPU moved: deliver there from now on (`EVTCHNOP_bind_vcpu`).
