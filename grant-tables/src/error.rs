@@ -61,6 +61,7 @@ impl GrantError {
             Self::PermissionDenied => GrantStatus::PERMISSION_DENIED,
             Self::BadCopyArg => GrantStatus::BAD_COPY_ARG,
             Self::InUse => GrantStatus::EAGAIN,
+            Self::BusAddressMismatch => GrantStatus::BAD_DEV_ADDR,
             Self::NoHandles => GrantStatus::NO_SPACE,
             Self::NotGranted
             | Self::GrantReadOnly
@@ -68,7 +69,6 @@ impl GrantError {
             | Self::PinnedByOther
             | Self::TooManyPins
             | Self::BadTransitive
-            | Self::BusAddressMismatch
             | Self::OutsideGrant
             | Self::TableSize
             | Self::BadArgument

@@ -9,8 +9,9 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use hypercalls::errno::Errno;
 use hypercalls::frame::Mfn;
 
+use crate::domain::memory::PageRef;
 use crate::hypercall::continuation::Budget;
-use crate::mm::page_type::Level;
+use crate::mm::page_type::{Level, PageType};
 use crate::mm::{frame_table, map};
 use crate::pv::promote::{Mmu, MmuError, PageOwner};
 use crate::pv::validate::{self, Update};
@@ -81,6 +82,29 @@ pub(crate) fn update(
         }
     }
     Ok(())
+}
+
+/// Puts an entry into an L1 slot for which the caller took the references, or 0; returns the old entry, whose references
+/// are now the caller's. Grant mappings only: nothing is checked.
+pub(crate) fn exchange(_mmu: &Mmu<'_>, slot: Slot, entry: u64) -> u64 {
+    debug_assert!(slot.level == Level::L1);
+    // An exchange, because the processor may set marks in the old one.
+    slot.word().swap(entry, Ordering::AcqRel)
+}
+
+/// The L1 slot at a machine address, if it lies in a live L1 of the domain's, with a reference that keeps it one frame.
+/// EINVAL.
+pub(crate) fn l1_at(mmu: &Mmu<'_>, address: u64) -> Result<(PageRef, Slot), Errno> {
+    if address & 7 != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let page = PageRef::get(Mfn::from_addr(address), mmu.domain().id).ok_or(Errno::EINVAL)?;
+    // Entries of a partial table hold no references.
+    if !page.frame().is_used_as(PageType::Table(Level::L1)) || page.frame().partial().is_some() {
+        return Err(Errno::EINVAL);
+    }
+    let slot = Slot { table: page.mfn(), level: Level::L1, index: (address & 0xfff) as usize / 8 };
+    Ok((page, slot))
 }
 
 fn store(slot: Slot, entry: u64, marks: Marks) {

@@ -8,6 +8,8 @@ pub(crate) mod decode;
 pub(crate) mod decode_write;
 pub(crate) mod descriptor;
 pub(crate) mod emulate;
+pub(crate) mod grant_copy;
+pub(crate) mod grant_map;
 pub(crate) mod guest_access;
 pub(crate) mod hypercall_page;
 pub(crate) mod io;

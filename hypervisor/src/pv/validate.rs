@@ -191,6 +191,18 @@ fn adjust(level: Level, entry: u64) -> u64 {
     }
 }
 
+/// The L1 entry for a granted page: never executable, of the kernel unless `user`; `available` goes to bits 9 to 11.
+pub(crate) fn for_grant(mfn: Mfn, writable: bool, user: bool, available: u64) -> u64 {
+    let mut entry = mfn.to_addr() & ADDRESS | PRESENT | ACCESSED | DIRTY | NO_EXECUTE | available << 9 & AVAILABLE;
+    if writable {
+        entry |= WRITABLE;
+    }
+    if user {
+        entry |= USER;
+    }
+    adjust(Level::L1, entry)
+}
+
 /// The L1 entry for a device's frame: never cached as memory, and not writable if the frame is on the read-only list.
 pub(crate) fn for_device(entry: u64, is_read_only: bool) -> u64 {
     // The PAT is fixed (abi: IA32_PAT): index 0 WB, 1 WT, 2 UC-, 3 UC, 4 WC, 5 WP, 6 and 7 UC.
@@ -279,6 +291,16 @@ mod tests {
         let foreign = Context { is_foreign: true, ..CX };
         assert!(check(Level::L1, kernel, &foreign).is_ok());
         assert_eq!(check(Level::L2, kernel, &foreign), Err(Errno::EINVAL));
+    }
+
+    #[test]
+    fn grants() {
+        let mfn = Mfn::from_addr(FRAME);
+        let fixed = FRAME | PRESENT | ACCESSED | DIRTY | NO_EXECUTE | USER;
+        assert_eq!(for_grant(mfn, true, false, 0), fixed | WRITABLE | GUEST_KERNEL);
+        assert_eq!(for_grant(mfn, false, true, 0b101), fixed | GLOBAL | 0b101 << 9);
+        assert_eq!(references(Level::L1, for_grant(mfn, false, true, !0)), References::Page { mfn, writable: false });
+        assert_eq!(check(Level::L1, for_grant(mfn, true, true, 7), &CX), Ok(for_grant(mfn, true, true, 7)));
     }
 
     #[test]
