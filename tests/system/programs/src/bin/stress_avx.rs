@@ -6,7 +6,7 @@
 use anyhow::{Result, bail};
 use std::time::Instant;
 
-const THREADS: u64 = 6;
+const THREADS: u64 = 4;
 const ROUNDS: u64 = 200_000;
 
 fn main() -> Result<()> {

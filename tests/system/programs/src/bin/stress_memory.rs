@@ -8,6 +8,8 @@ use memmap2::MmapMut;
 use std::time::Instant;
 
 const PAGE: usize = 4096;
+/// One word in so many bytes carries the pattern: enough to tell pages apart, little enough to leave time for swapping.
+const STRIDE: usize = 512;
 
 fn main() -> Result<()> {
     let end = dom0_programs::deadline()?;
@@ -15,7 +17,10 @@ fn main() -> Result<()> {
     let mut region = MmapMut::map_anon(bytes).context("cannot map the region")?;
     let pages = bytes / PAGE;
     // What each page was filled with last.
-    let mut seeds: Vec<u64> = vec![0; pages];
+    let mut seeds: Vec<u64> = (1..).take(pages).collect();
+    for (page, seed) in region.chunks_mut(PAGE).zip(&seeds) {
+        fill(page, *seed);
+    }
     let mut random = 0x1234_5678_9abc_def1;
     let mut checks = 0u64;
     while Instant::now() < end {
@@ -38,16 +43,15 @@ fn main() -> Result<()> {
 }
 
 fn fill(page: &mut [u8], mut seed: u64) {
-    for word in page.chunks_exact_mut(8) {
-        word.copy_from_slice(&dom0_programs::next_random(&mut seed).to_le_bytes());
+    for piece in page.chunks_exact_mut(STRIDE) {
+        piece[..8].copy_from_slice(&dom0_programs::next_random(&mut seed).to_le_bytes());
     }
 }
 
 fn check(page: &[u8], mut seed: u64, number: usize) -> Result<()> {
-    for (at, word) in page.chunks_exact(8).enumerate() {
-        // Seed 0 gives zeros for ever: a page never written.
-        if word != dom0_programs::next_random(&mut seed).to_le_bytes() {
-            bail!("page {number} is wrong at byte {}", at * 8);
+    for (at, piece) in page.chunks_exact(STRIDE).enumerate() {
+        if piece[..8] != dom0_programs::next_random(&mut seed).to_le_bytes() {
+            bail!("page {number} is wrong at byte {}", at * STRIDE);
         }
     }
     Ok(())
