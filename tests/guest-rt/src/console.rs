@@ -36,10 +36,7 @@ impl Write for Line {
 
 /// Writes formatted text.
 pub fn print(text: fmt::Arguments<'_>) {
-    let mut line = Line {
-        bytes: [0; 256],
-        used: 0,
-    };
+    let mut line = Line { bytes: [0; 256], used: 0 };
     // Line never fails, and there is nowhere to report a formatting error to.
     if line.write_fmt(text).is_err() {
         line.used = 0;
@@ -49,14 +46,5 @@ pub fn print(text: fmt::Arguments<'_>) {
 
 /// Writes bytes; returns what the hypercall returned.
 pub fn write_bytes(bytes: &[u8]) -> i64 {
-    hypercall::call(
-        abi::HC_CONSOLE_IO,
-        [
-            abi::CONSOLEIO_WRITE,
-            bytes.len() as u64,
-            bytes.as_ptr() as u64,
-            0,
-            0,
-        ],
-    )
+    hypercall::call(abi::HC_CONSOLE_IO, [abi::CONSOLEIO_WRITE, bytes.len() as u64, bytes.as_ptr() as u64, 0, 0])
 }

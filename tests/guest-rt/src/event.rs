@@ -4,9 +4,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use crate::abi::{
-    self, EVTCHNOP_ALLOC_UNBOUND, EVTCHNOP_BIND_INTERDOMAIN, EVTCHNOP_BIND_IPI, EVTCHNOP_BIND_VIRQ,
-};
+use crate::abi::{self, EVTCHNOP_ALLOC_UNBOUND, EVTCHNOP_BIND_INTERDOMAIN, EVTCHNOP_BIND_IPI, EVTCHNOP_BIND_VIRQ};
 use crate::hypercall::event_channel_op;
 use crate::{hypercall, memory};
 
@@ -23,10 +21,7 @@ static UPCALLS: AtomicU64 = AtomicU64::new(0);
 pub(crate) fn init() {
     let window = memory::alloc();
     let shared = memory::start_info_word(memory::start_info::SHARED_INFO);
-    memory::must(
-        memory::update_va(window.va, shared | memory::RW, memory::UVMF_INVLPG_ALL),
-        "map shared_info",
-    );
+    memory::must(memory::update_va(window.va, shared | memory::RW, memory::UVMF_INVLPG_ALL), "map shared_info");
     SHARED.store(window.va, Ordering::SeqCst);
     INFO.store(window.va, Ordering::SeqCst);
 }
@@ -48,11 +43,7 @@ pub fn set_vcpu_info(va: u64) {
 
 /// The boot vCPU's `evtchn_upcall_mask` (1 before shared_info is mapped: nothing is delivered then).
 pub fn upcall_mask() -> u8 {
-    if vcpu_info() == 0 {
-        1
-    } else {
-        memory::read8(vcpu_info() + 1)
-    }
+    if vcpu_info() == 0 { 1 } else { memory::read8(vcpu_info() + 1) }
 }
 
 /// Sets the upcall mask, without asking for delivery.
@@ -77,11 +68,7 @@ pub fn pending_sel() -> u64 {
 
 /// The boot vCPU's `arch.cr2`.
 pub fn cr2() -> u64 {
-    if vcpu_info() == 0 {
-        0
-    } else {
-        memory::read64(vcpu_info() + 0x10)
-    }
+    if vcpu_info() == 0 { 0 } else { memory::read64(vcpu_info() + 0x10) }
 }
 
 /// Forgets everything pending: the two-level way of starting afresh.
@@ -121,10 +108,7 @@ pub fn set_masked(port: u32, masked: bool) {
 /// Clears a port's pending bit (two-level); tells whether it was set.
 pub fn take_pending(port: u32) -> bool {
     let bit = 1 << (port % 64);
-    memory::atomic64(shared_info() + PENDING + u64::from(port / 64) * 8)
-        .fetch_and(!bit, Ordering::SeqCst)
-        & bit
-        != 0
+    memory::atomic64(shared_info() + PENDING + u64::from(port / 64) * 8).fetch_and(!bit, Ordering::SeqCst) & bit != 0
 }
 
 /// How many upcalls the event callback has seen.
@@ -158,10 +142,7 @@ pub fn alloc_unbound(dom: u64, remote: u64) -> Result<u32, i64> {
 /// `EVTCHNOP_bind_interdomain`.
 pub fn bind_interdomain(remote_dom: u64, remote_port: u32) -> Result<u32, i64> {
     let mut arg = [remote_dom as u32, remote_port, 0];
-    port_or_error(
-        event_channel_op(EVTCHNOP_BIND_INTERDOMAIN, &mut arg),
-        arg[2],
-    )
+    port_or_error(event_channel_op(EVTCHNOP_BIND_INTERDOMAIN, &mut arg), arg[2])
 }
 
 /// `EVTCHNOP_bind_virq`.
@@ -230,11 +211,6 @@ pub struct Status {
 pub fn status(dom: u64, port: u32) -> Result<Status, i64> {
     let mut arg = [dom as u32, port, 0, 0, 0, 0];
     let result = event_channel_op(abi::EVTCHNOP_STATUS, &mut arg);
-    let status = Status {
-        status: arg[2],
-        vcpu: arg[3],
-        detail: arg[4],
-        remote_port: arg[5],
-    };
+    let status = Status { status: arg[2], vcpu: arg[3], detail: arg[4], remote_port: arg[5] };
     if result == 0 { Ok(status) } else { Err(result) }
 }

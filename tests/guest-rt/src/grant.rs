@@ -28,11 +28,7 @@ pub const CONTAINS_PTE: u32 = 16;
 /// `GNTTABOP_setup_table`: the result, the status, and the first four frames.
 pub fn setup_table(dom: u64, frames: u32) -> (i64, i16, [u64; 4]) {
     let mut list = [0u64; 64];
-    let mut arg = [
-        dom | u64::from(frames) << 32,
-        0xffff_ffff,
-        crate::hypercall::addr(&mut list),
-    ];
+    let mut arg = [dom | u64::from(frames) << 32, 0xffff_ffff, crate::hypercall::addr(&mut list)];
     let result = grant_table_op(abi::GNTTABOP_SETUP_TABLE, &mut arg, 1);
     (result, arg[1] as i16, [list[0], list[1], list[2], list[3]])
 }
@@ -44,14 +40,8 @@ pub fn map_table() -> Page {
     memory::must(i64::from(status), "setup_table status");
     let window = memory::alloc();
     let pte = frames[0] << 12 | memory::RW;
-    memory::must(
-        memory::update_va(window.va, pte, memory::UVMF_INVLPG_ALL),
-        "map the grant table",
-    );
-    Page {
-        va: window.va,
-        mfn: frames[0],
-    }
+    memory::must(memory::update_va(window.va, pte, memory::UVMF_INVLPG_ALL), "map the grant table");
+    Page { va: window.va, mfn: frames[0] }
 }
 
 /// Writes a v1 entry: the frame first, the flags last.
@@ -82,29 +72,16 @@ pub struct Mapped {
 
 /// `GNTTABOP_map_grant_ref` of one grant.
 pub fn map(host_addr: u64, flags: u32, gref: u32, dom: u64) -> Mapped {
-    let mut arg = [
-        host_addr,
-        u64::from(flags) | u64::from(gref) << 32,
-        dom | 0x7fff << 16,
-        0,
-    ];
+    let mut arg = [host_addr, u64::from(flags) | u64::from(gref) << 32, dom | 0x7fff << 16, 0];
     arg[2] |= 0xffff_ffff << 32;
     let result = grant_table_op(abi::GNTTABOP_MAP_GRANT_REF, &mut arg, 1);
-    Mapped {
-        result,
-        status: (arg[2] >> 16) as i16,
-        handle: (arg[2] >> 32) as u32,
-        dev_bus_addr: arg[3],
-    }
+    Mapped { result, status: (arg[2] >> 16) as i16, handle: (arg[2] >> 32) as u32, dev_bus_addr: arg[3] }
 }
 
 /// `GNTTABOP_unmap_grant_ref`; gives the status.
 pub fn unmap(host_addr: u64, dev_bus_addr: u64, handle: u32) -> i16 {
     let mut arg = [host_addr, dev_bus_addr, u64::from(handle) | 0x7fff << 32];
-    memory::must(
-        grant_table_op(abi::GNTTABOP_UNMAP_GRANT_REF, &mut arg, 1),
-        "unmap_grant_ref",
-    );
+    memory::must(grant_table_op(abi::GNTTABOP_UNMAP_GRANT_REF, &mut arg, 1), "unmap_grant_ref");
     (arg[2] >> 32) as i16
 }
 
@@ -123,17 +100,8 @@ pub struct Side {
 pub fn copy(source: Side, dest: Side, len: u16, flags: u16) -> i16 {
     let side = |side: Side| [side.what, side.dom | u64::from(side.offset) << 16];
     let ([s0, s1], [d0, d1]) = (side(source), side(dest));
-    let mut arg = [
-        s0,
-        s1,
-        d0,
-        d1,
-        u64::from(len) | u64::from(flags) << 16 | 0x7fff << 32,
-    ];
-    memory::must(
-        grant_table_op(abi::GNTTABOP_COPY, &mut arg, 1),
-        "grant copy",
-    );
+    let mut arg = [s0, s1, d0, d1, u64::from(len) | u64::from(flags) << 16 | 0x7fff << 32];
+    memory::must(grant_table_op(abi::GNTTABOP_COPY, &mut arg, 1), "grant copy");
     (arg[4] >> 32) as i16
 }
 

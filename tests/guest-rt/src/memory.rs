@@ -129,8 +129,8 @@ pub fn start_info_va() -> u64 {
 pub(crate) fn init(start_info: u64) {
     START_INFO.store(start_info, Ordering::Relaxed);
     // The boot stack is the page behind the page tables, and the last thing the builder placed.
-    let tables_end = start_info_word(self::start_info::PT_BASE)
-        + start_info_word(self::start_info::NR_PT_FRAMES) * PAGE;
+    let tables_end =
+        start_info_word(self::start_info::PT_BASE) + start_info_word(self::start_info::NR_PT_FRAMES) * PAGE;
     let free = tables_end + PAGE;
     let align = 4 << 20;
     NEXT_FREE.store(free, Ordering::Relaxed);
@@ -174,10 +174,7 @@ impl Page {
 
     /// Remaps the page read-only.
     pub fn make_ro(self) {
-        must(
-            update_va(self.va, self.maddr() | RO, UVMF_INVLPG_ALL),
-            "remap read-only",
-        );
+        must(update_va(self.va, self.maddr() | RO, UVMF_INVLPG_ALL), "remap read-only");
     }
 
     /// Remaps the page writable; gives what the hypervisor says.
@@ -194,10 +191,7 @@ impl Page {
 /// Ends the test with *error* unless `result` is 0: for steps that only prepare a test.
 pub fn must(result: i64, what: &str) {
     if result != 0 {
-        report::finish(
-            Verdict::Error,
-            format_args!("preparing: {what} returned {result}"),
-        );
+        report::finish(Verdict::Error, format_args!("preparing: {what} returned {result}"));
     }
 }
 
@@ -220,10 +214,7 @@ pub fn alloc() -> Page {
 
 /// The page at `va` of the linear mapping.
 pub fn page_of(va: u64) -> Page {
-    Page {
-        va: va & !0xfff,
-        mfn: p2m((va - VIRT_BASE) >> 12),
-    }
+    Page { va: va & !0xfff, mfn: p2m((va - VIRT_BASE) >> 12) }
 }
 
 /// The machine frame of `pfn` by the builder's list.
@@ -259,25 +250,15 @@ pub fn walk(va: u64, level: u32) -> Entry {
     let mut at = 4;
     loop {
         let index = va >> (12 + 9 * (at - 1)) & 511;
-        let entry = Entry {
-            va: table.at(index),
-            maddr: table.maddr() + index * 8,
-            value: table.word(index),
-        };
+        let entry = Entry { va: table.at(index), maddr: table.maddr() + index * 8, value: table.word(index) };
         if at == level {
             return entry;
         }
         if entry.value & PTE_P == 0 {
-            report::finish(
-                Verdict::Error,
-                format_args!("no table of level {} for {va:#x}", at - 1),
-            );
+            report::finish(Verdict::Error, format_args!("no table of level {} for {va:#x}", at - 1));
         }
         let mfn = (entry.value & FRAME_MASK) >> 12;
-        table = Page {
-            va: VIRT_BASE + (m2p(mfn) << 12),
-            mfn,
-        };
+        table = Page { va: VIRT_BASE + (m2p(mfn) << 12), mfn };
         at -= 1;
     }
 }
@@ -285,10 +266,7 @@ pub fn walk(va: u64, level: u32) -> Entry {
 /// The table of `level` that holds the entry for `va`.
 pub fn table_of(va: u64, level: u32) -> Page {
     let entry = walk(va, level);
-    Page {
-        va: entry.va & !0xfff,
-        mfn: entry.maddr >> 12,
-    }
+    Page { va: entry.va & !0xfff, mfn: entry.maddr >> 12 }
 }
 
 /// `update_va_mapping`.
@@ -300,13 +278,7 @@ pub fn update_va(va: u64, value: u64, flags: u64) -> i64 {
 pub fn mmu_update_dom(updates: &mut [[u64; 2]], dom: u64) -> (i64, u32) {
     let mut done = 0u32;
     let count = updates.len() as u64;
-    let args = [
-        hypercall::addr(updates),
-        count,
-        hypercall::addr(&mut done),
-        dom,
-        0,
-    ];
+    let args = [hypercall::addr(updates), count, hypercall::addr(&mut done), dom, 0];
     (hypercall::call(abi::HC_MMU_UPDATE, args), done)
 }
 
@@ -319,13 +291,7 @@ pub fn mmu_update(ptr: u64, value: u64) -> i64 {
 pub fn mmuext_dom(ops: &mut [[u64; 3]], dom: u64) -> (i64, u32) {
     let mut done = 0u32;
     let count = ops.len() as u64;
-    let args = [
-        hypercall::addr(ops),
-        count,
-        hypercall::addr(&mut done),
-        dom,
-        0,
-    ];
+    let args = [hypercall::addr(ops), count, hypercall::addr(&mut done), dom, 0];
     (hypercall::call(abi::HC_MMUEXT_OP, args), done)
 }
 
@@ -343,10 +309,7 @@ pub fn setup_user() {
     l4.set(511, walk(VIRT_BASE, 4).value);
     l4.make_ro();
     must(mmuext(abi::MMUEXT_PIN_L4, l4.mfn, 0), "pin the user L4");
-    must(
-        mmuext(abi::MMUEXT_NEW_USER_BASEPTR, l4.mfn, 0),
-        "load the user L4",
-    );
+    must(mmuext(abi::MMUEXT_NEW_USER_BASEPTR, l4.mfn, 0), "load the user L4");
     USER_L4.store(l4.mfn, Ordering::SeqCst);
 }
 

@@ -46,10 +46,7 @@ mod name {
 
     impl Name {
         pub(super) const fn new() -> Self {
-            Name {
-                bytes: [const { core::sync::atomic::AtomicU8::new(0) }; ROOM],
-                len: AtomicUsize::new(0),
-            }
+            Name { bytes: [const { core::sync::atomic::AtomicU8::new(0) }; ROOM], len: AtomicUsize::new(0) }
         }
 
         pub(super) fn set(&self, name: &str) {
@@ -94,10 +91,7 @@ pub fn finish(verdict: Verdict, reason: fmt::Arguments<'_>) -> ! {
     // A check that fails inside the report of another must not print a second verdict.
     static ONCE: AtomicBool = AtomicBool::new(false);
     if !ONCE.swap(true, Ordering::SeqCst) {
-        console::print(format_args!(
-            "XENOLITH-VERDICT {NAME} {}: {reason}\n",
-            verdict.word()
-        ));
+        console::print(format_args!("XENOLITH-VERDICT {NAME} {}: {reason}\n", verdict.word()));
     }
     loop {
         let mut reason = abi::SHUTDOWN_REBOOT;

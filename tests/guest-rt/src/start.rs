@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The ELF notes, the first instructions, and the order of setting up.
 // UNSAFETY: assembly entry, and the symbol that names the test.
-#![expect(
-    unsafe_code,
-    reason = "assembly entry, and the symbol that names the test"
-)]
+#![expect(unsafe_code, reason = "assembly entry, and the symbol that names the test")]
 
 use core::arch::global_asm;
 use core::panic::PanicInfo;

@@ -47,13 +47,8 @@ impl TimeInfo {
     /// System time in ns at TSC value `tsc`.
     pub fn at(&self, tsc: u64) -> u64 {
         let delta = tsc.wrapping_sub(self.tsc);
-        let delta = if self.shift < 0 {
-            delta >> -self.shift
-        } else {
-            delta << self.shift
-        };
-        self.system_ns
-            .wrapping_add(((u128::from(delta) * u128::from(self.mul)) >> 32) as u64)
+        let delta = if self.shift < 0 { delta >> -self.shift } else { delta << self.shift };
+        self.system_ns.wrapping_add(((u128::from(delta) * u128::from(self.mul)) >> 32) as u64)
     }
 }
 

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Secondary vCPUs.
 // UNSAFETY: the first instructions of a vCPU, and the function it is handed.
-#![expect(
-    unsafe_code,
-    reason = "the first instructions of a vCPU, and the function it is handed"
-)]
+#![expect(unsafe_code, reason = "the first instructions of a vCPU, and the function it is handed")]
 
 use core::arch::{asm, global_asm};
 use core::sync::atomic::{AtomicPtr, Ordering};
@@ -97,10 +94,7 @@ pub fn context(id: u64, main: fn(u64)) -> Page {
     set(regs + 0xa0, abi::FLAT_KERNEL_SS);
     set(context::KERNEL_SS, abi::FLAT_KERNEL_SS);
     set(context::KERNEL_SS + 8, top - 64);
-    set(
-        context::CTRLREG + 24,
-        memory::table_of(memory::VIRT_BASE, 4).maddr(),
-    );
+    set(context::CTRLREG + 24, memory::table_of(memory::VIRT_BASE, 4).maddr());
     for vector in 0..32u64 {
         let at = context::TRAPS + vector * 16;
         set(at, vector | abi::FLAT_KERNEL_CS << 16);

@@ -7,7 +7,7 @@
 use guest_rt::abi::{self, EINVAL};
 use guest_rt::memory::{self, RO, RW, UVMF_INVLPG_ALL, update_va, walk};
 use guest_rt::trap::{self, Frame};
-use guest_rt::{check_eq, guest_main, step};
+use guest_rt::{check_eq, guest_main};
 
 guest_main!(main);
 
@@ -68,8 +68,4 @@ fn main() {
         EINVAL,
         "the hypervisor's range"
     );
-    for (flag, name) in [(abi::PTE_PSE, "PSE")] {
-        let result = update_va(page.va, page.maddr() | RW | flag, 0);
-        step!("{name}: {result}");
-    }
 }
