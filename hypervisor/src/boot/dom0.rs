@@ -126,7 +126,6 @@ pub(crate) fn build(source: &Source<'_>, options: &Options, cpus: u32) -> Result
     let tail = buffer.into_frames();
     for (index, mfn) in tail.into_iter().enumerate() {
         if index < recycled {
-            map::zero(mfn);
             domain.assign_pages(mfn, 0);
             frames.0.push(mfn);
         } else {
@@ -160,8 +159,10 @@ fn new_domain(options: &Options, cpus: u32) -> Result<DomainRef, BuildError> {
         is_control: true,
         max_vcpus,
         shared_info,
+        max_event_port: u32::MAX,
         grant_limits: grant_tables::Limits::default(),
-    });
+    })
+    .map_err(|errno| BuildError::Tables(errno.to_string()))?;
     let domain = table::insert(domain).map_err(|errno| BuildError::Tables(errno.to_string()))?;
     for id in 0..max_vcpus {
         let vcpu = Arc::new(Vcpu::new(&domain, VcpuId::new(id), sched::add_unit(), FpuArea::new(), time::system::now_ns()));
@@ -185,8 +186,12 @@ fn allocate(domain: &Domain, count: u64) -> Result<Frames, BuildError> {
         while 1 << order > left {
             order -= 1;
         }
-        match domain.alloc_pages(order, None) {
-            Some(first) => frames.extend((0..1 << order).map(|page| Mfn::new(first.raw() + page))),
+        // Not cleared: no guest has run yet, so there is nobody's secret in it.
+        match frame_table::alloc(order, None) {
+            Some(first) => {
+                domain.assign_pages(first, order);
+                frames.extend((0..1 << order).map(|page| Mfn::new(first.raw() + page)));
+            }
             None if order > 0 => order -= 1,
             None => return Err(BuildError::NoMemory { what: "dom0" }),
         }

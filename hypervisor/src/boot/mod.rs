@@ -5,6 +5,7 @@ pub(crate) mod acpi;
 pub(crate) mod acpi_fadt;
 pub(crate) mod acpi_madt;
 pub(crate) mod cmdline;
+pub(crate) mod consoles;
 pub(crate) mod dom0;
 pub(crate) mod dom0_mem;
 pub(crate) mod loader;
@@ -15,6 +16,7 @@ pub(crate) mod multiboot1;
 pub(crate) mod multiboot2;
 pub(crate) mod platform;
 pub(crate) mod smp;
+pub(crate) mod video;
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -126,6 +128,7 @@ fn build_dom0(facts: &Facts, cpus: u32, serial_port: Option<u16>) {
     match domain {
         Ok(domain) => {
             let ports: Vec<u16> = serial_port.into_iter().collect();
+            *domain.pirqs.lock() = crate::domain::pirqs::PirqTable::new(crate::irq::gsi_count(), 256);
             *domain.rights.lock() = platform::dom0_rights(&facts.acpi, &ports);
             domain.unpause();
         }

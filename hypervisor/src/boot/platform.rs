@@ -115,9 +115,7 @@ fn start_controllers(acpi: &AcpiInfo) -> Result<(), &'static str> {
     let mode_of = |gsi| madt.map_or(LineMode::EDGE, |madt| madt.mode_of(gsi));
     let boot_apic = u8::try_from(apic::id()).unwrap_or(0);
     irq::init(Controller::new(io_apics, mode_of, &irq::PCI, boot_apic));
-    // The PIT's line is nobody's.
-    let timer_gsi = madt.map_or(0, |madt| madt.isa(0).0);
-    irq::reserve_gsi(timer_gsi, None);
+    // GSI 0 is the PIT's or the 8259's; dom0 believes the other one exists (abi.md 7.4).
     irq::reserve_gsi(0, None);
     Ok(())
 }

@@ -8,9 +8,10 @@
 .type uaccess_copy, @function
 uaccess_copy:
     mov     %rdx, %rcx
-    cmp     $64, %rdx
-    ja      2f
     shr     $3, %rcx
+    cmp     $8, %rcx
+    ja      2f
+    test    %rcx, %rcx
     jz      3f
 1:  mov     (%rsi), %rax
 5:  mov     %rax, (%rdi)
@@ -21,15 +22,18 @@ uaccess_copy:
 3:  and     $7, %edx
     jz      4f
     mov     %edx, %ecx
-2:  rep movsb
+6:  rep movsb
 4:  xor     %eax, %eax
     ret
+2:  rep movsq
+    jmp     3b
 9:  mov     $1, %eax
     ret
 .size uaccess_copy, . - uaccess_copy
 .pushsection .fixup_table, "a"
     .quad 1b, 9b
     .quad 5b, 9b
+    .quad 6b, 9b
     .quad 2b, 9b
 .popsection
 
