@@ -81,6 +81,9 @@ open_enum! {
         /// Maps special frames; translated guests. Argument [`AddToPhysmapBatch`].
         #[doc(alias = "XENMEM_add_to_physmap_batch")]
         ADD_TO_PHYSMAP_BATCH = 23,
+        /// Argument [`MemoryReservation`]: sets free memory aside for a domain.
+        #[doc(alias = "XENMEM_claim_pages")]
+        CLAIM_PAGES = 24,
         /// As `MACHPHYS_MFN_LIST`, of the 32-bit table.
         #[doc(alias = "XENMEM_machphys_compat_mfn_list")]
         MACHPHYS_COMPAT_MFN_LIST = 25,

@@ -14,5 +14,9 @@ pub(crate) const MAX_PIRQS: u32 = 1024;
 pub(crate) const CPU_BLOCK_BYTES: usize = 64 * 1024;
 /// Page-table entries looked at before a long operation asks whether it should be continued later.
 pub(crate) const PREEMPT_ENTRIES: u32 = 2048;
+/// The Xen version whose ABI this is.
+pub(crate) const MAJOR_VERSION: u64 = 4;
+/// See [`MAJOR_VERSION`].
+pub(crate) const MINOR_VERSION: u64 = 17;
 /// Extra version after 4.17 (`XENVER_extraversion`).
 pub(crate) const EXTRA_VERSION: &str = "-xenolith";

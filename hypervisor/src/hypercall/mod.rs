@@ -3,18 +3,22 @@
 #![forbid(unsafe_code)]
 
 pub(crate) mod callback_op;
+pub(crate) mod console_io;
 pub(crate) mod continuation;
 pub(crate) mod dispatch;
 pub(crate) mod event_channel_op;
-pub(crate) mod mmu;
-pub(crate) mod memory_exchange;
 pub(crate) mod grant_table_op;
+pub(crate) mod memory_exchange;
 pub(crate) mod memory_op;
 pub(crate) mod memory_reservation;
+pub(crate) mod mmu;
+pub(crate) mod multicall;
 pub(crate) mod physdev_op;
 pub(crate) mod pv_state;
+pub(crate) mod refused;
 pub(crate) mod sched_op;
-
+pub(crate) mod vcpu_op;
+pub(crate) mod version;
 
 use alloc::sync::Arc;
 

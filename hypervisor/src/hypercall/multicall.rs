@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! multicall (13): a list of hypercalls, each with a result of its own.
+#![forbid(unsafe_code)]
+#![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use hypercalls::errno::Errno;
+use hypercalls::handle::GuestHandle;
+use hypercalls::multicall::MulticallEntry;
+use hypercalls::number::HypercallNumber;
+
+use crate::hypercall::{Args, Cx, Fault, HypercallResult, Outcome, dispatch};
+use crate::pv::guest_access;
+use crate::x86::uaccess;
+
+/// Offset of the result in an entry.
+const RESULT: u64 = 8;
+/// Work units for looking at an entry.
+const ENTRY_COST: u32 = 2;
+
+/// HYPERVISOR_multicall(list, count): runs all, whatever the results; they are written as 64-bit registers. EFAULT: the list.
+/// A multicall inside gets EINVAL. Preemptible, between entries and inside them.
+pub(crate) fn multicall(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
+    let &[list, count, ..] = args;
+    let count = u64::from(count as u32);
+    let mut list = GuestHandle::<MulticallEntry>::new(list);
+    if !uaccess::is_guest_range(list.addr(), count as usize * size_of::<MulticallEntry>()) {
+        return Err(Errno::EFAULT.into());
+    }
+    for index in 0..count {
+        // The first one always runs, or a batch could starve.
+        if index != 0 && cx.budget.spend(ENTRY_COST).is_err() {
+            return Ok(rest(args, list, count.wrapping_sub(index)));
+        }
+        let entry = guest_access::read(list)?;
+        let number = HypercallNumber::new(entry.op);
+        let outcome = match number {
+            HypercallNumber::MULTICALL => Err(Errno::EINVAL.into()),
+            _ => dispatch::call(cx, number, &entry.args),
+        };
+        let result = match outcome {
+            Ok(Outcome::Done(value)) => value,
+            Err(Fault::Errno(errno)) => errno.to_ret().cast_unsigned(),
+            Err(crash) => return Err(crash),
+            Ok(Outcome::Preempted(continued)) => {
+                guest_access::write(list, &MulticallEntry { args: continued, ..entry })?;
+                return Ok(rest(args, list, count.wrapping_sub(index)));
+            }
+            // After iret the list may be out of sight: other page tables are in use (CVE-2017-8903).
+            Ok(Outcome::Registers) if number == HypercallNumber::IRET => return Ok(Outcome::Registers),
+            Ok(Outcome::Registers) => 0,
+        };
+        guest_access::write(GuestHandle::<u64>::new(list.addr().wrapping_add(RESULT)), &result)?;
+        list = list.offset(1);
+    }
+    Ok(Outcome::DONE)
+}
+
+/// Goes on with `count` entries at `list`.
+fn rest(args: &Args, list: GuestHandle<MulticallEntry>, count: u64) -> Outcome {
+    let mut rest = *args;
+    let [first, left, ..] = &mut rest;
+    (*first, *left) = (list.addr(), count);
+    Outcome::Preempted(rest)
+}
