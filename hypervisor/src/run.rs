@@ -10,7 +10,7 @@ use core::sync::atomic::Ordering;
 use crate::domain::vcpu::{Vcpu, VcpuState, pending};
 use crate::domain::{events, shared_info, shutdown};
 use crate::mm::flush;
-use crate::pv::{bounce, switch};
+use crate::pv::{bounce, crash_report, switch};
 use crate::sched;
 use crate::sched::runstate::State;
 use crate::sync::{Rank, SpinLock};
@@ -170,7 +170,11 @@ fn move_timers(cpu: &CpuLocal, vcpu: &Vcpu, last: u32) {
 /// Delivers to the loaded vCPU what waits for it. `false`: its domain crashed, choose again.
 pub(crate) fn deliver(vcpu: &Arc<Vcpu>, state: &mut VcpuState) -> bool {
     if state.kernel_mode && vcpu.pending.load(Ordering::Relaxed) & (pending::RUNSTATE | pending::TIME) != 0 {
-        shared_info::write_guest_areas(vcpu, state);
+        shared_info::write_guest_areas(vcpu);
+    }
+    if vcpu.pending.load(Ordering::Relaxed) & pending::PRINT != 0 {
+        vcpu.pending.fetch_and(!pending::PRINT, Ordering::AcqRel);
+        crash_report::registers(vcpu, state);
     }
     let mut result = Ok(());
     if let Some(trap) = state.trap.take() {

@@ -8,7 +8,7 @@ use hypercalls::handle::GuestHandle;
 use hypercalls::vcpu::VcpuRunstateInfo;
 
 use crate::domain::Domain;
-use crate::domain::vcpu::{Vcpu, VcpuState, pending};
+use crate::domain::vcpu::{Vcpu, pending};
 use crate::mm::map;
 use crate::pv::guest_access;
 use crate::time::guest_time::{self, GuestTime};
@@ -58,13 +58,15 @@ pub(crate) fn update_wallclock(domain: &Domain) {
 
 /// Copies run state and time to the areas the guest registered by virtual address; its kernel's tables are loaded. A copy
 /// that faults is the guest's loss.
-pub(crate) fn write_guest_areas(vcpu: &Vcpu, state: &VcpuState) {
+pub(crate) fn write_guest_areas(vcpu: &Vcpu) {
     let due = vcpu.pending.fetch_and(!(pending::RUNSTATE | pending::TIME), Ordering::AcqRel);
-    if due & pending::RUNSTATE != 0 && state.runstate_area != 0 {
-        write_runstate(vcpu, GuestHandle::new(state.runstate_area));
+    let (runstate_area, time_area) =
+        (vcpu.runstate_area.load(Ordering::Acquire), vcpu.time_area.load(Ordering::Acquire));
+    if due & pending::RUNSTATE != 0 && runstate_area != 0 {
+        write_runstate(vcpu, GuestHandle::new(runstate_area));
     }
-    if due & pending::TIME != 0 && state.time_area != 0 {
-        write_time(vcpu, state.time_area);
+    if due & pending::TIME != 0 && time_area != 0 {
+        write_time(vcpu, time_area);
     }
 }
 

@@ -39,6 +39,8 @@ pub(crate) mod pending {
     pub(crate) const RUNSTATE: u32 = 2;
     /// Write the time areas.
     pub(crate) const TIME: u32 = 4;
+    /// Print the registers (debug keys).
+    pub(crate) const PRINT: u32 = 8;
 }
 
 /// A virtual CPU.
@@ -73,6 +75,10 @@ pub(crate) struct Vcpu {
     pub(crate) timer_deadline: AtomicU64,
     /// Periodic timer: period in ns, 0 if none.
     pub(crate) timer_period: AtomicU64,
+    /// Guest address of the runstate area, 0 if none.
+    pub(crate) runstate_area: AtomicU64,
+    /// Guest address of the second vcpu_time_info, 0 if none.
+    pub(crate) time_area: AtomicU64,
     /// CPUs it may run on, bit per CPU.
     pub(crate) hard_affinity: AtomicU64,
     /// SCHEDOP_pin_override: one more than the CPU it is bound to meanwhile; 0 for none.
@@ -167,10 +173,6 @@ pub(crate) struct VcpuState {
     pub(crate) nmi_masked: bool,
     /// Exception to deliver before anything else.
     pub(crate) trap: Option<PendingTrap>,
-    /// Guest address of the runstate area, 0 if none.
-    pub(crate) runstate_area: u64,
-    /// Guest address of the second vcpu_time_info, 0 if none.
-    pub(crate) time_area: u64,
 }
 
 /// Words of a vcpu_info that hypervisor and guest share.
@@ -238,6 +240,8 @@ impl Vcpu {
             runstate: SpinLock::new(Rank::RunQueue, Runstate::new(now_ns)),
             timer_deadline: AtomicU64::new(0),
             timer_period: AtomicU64::new(0),
+            runstate_area: AtomicU64::new(0),
+            time_area: AtomicU64::new(0),
             hard_affinity: AtomicU64::new(!0),
             pin_override: AtomicU32::new(0),
             soft_affinity: AtomicU64::new(!0),
@@ -370,8 +374,6 @@ impl VcpuState {
             tsc_aux: 0,
             nmi_masked: false,
             trap: None,
-            runstate_area: 0,
-            time_area: 0,
         }
     }
 

@@ -2,7 +2,9 @@
 //! Guest-visible CPU and MMU behaviour.
 
 pub(crate) mod bounce;
+pub(crate) mod context;
 pub(crate) mod cpuid_policy;
+pub(crate) mod crash_report;
 pub(crate) mod debug_regs;
 pub(crate) mod decode;
 pub(crate) mod decode_write;
@@ -10,6 +12,7 @@ pub(crate) mod descriptor;
 pub(crate) mod emulate;
 pub(crate) mod grant_copy;
 pub(crate) mod grant_map;
+pub(crate) mod grant_transfer;
 pub(crate) mod guest_access;
 pub(crate) mod hypercall_page;
 pub(crate) mod io;
@@ -23,3 +26,4 @@ pub(crate) mod segment;
 pub(crate) mod switch;
 pub(crate) mod traps;
 pub(crate) mod validate;
+pub(crate) mod walk;

@@ -43,7 +43,7 @@ pub(crate) fn to_user_mode(vcpu: &Vcpu, state: &mut VcpuState) {
         return;
     }
     if vcpu.pending.load(Ordering::Relaxed) & (pending::RUNSTATE | pending::TIME) != 0 {
-        crate::domain::shared_info::write_guest_areas(vcpu, state);
+        crate::domain::shared_info::write_guest_areas(vcpu);
     }
     state.gs_base_kernel = context::gs_base();
     context::set_gs_base(state.gs_base_user);
@@ -65,6 +65,8 @@ pub(crate) fn save(state: &mut VcpuState) {
         context::save_debug(&mut state.debug);
         context::clear_debug();
     }
+    // XSAVE itself faults while TS is set.
+    cpu::set_task_switched(false);
     state.fpu.save();
 }
 
