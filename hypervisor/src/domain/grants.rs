@@ -14,7 +14,7 @@ use hypercalls::ids::DomId;
 use crate::domain::memory::{alloc_shared, free_shared};
 use crate::domain::{Domain, table};
 use crate::hypercall::continuation::{Budget, Preempted};
-use crate::mm::map;
+use crate::mm::{frame_table, map};
 use crate::pv::promote;
 
 /// A new domain's table, with one frame as in Xen. Without memory for it the table starts empty and grows when asked to.
@@ -56,8 +56,18 @@ pub(crate) fn grow_to(domain: &Domain, frames: u32) -> Result<(), GrantError> {
     grow(domain, |table| table.growth_to(frames))
 }
 
-/// Changes the version of a domain's table, adding the status frames that version 2 needs.
+/// Changes the version of a domain's table, adding the status frames that version 2 needs. InUse also while somebody has
+/// status frames mapped that version 1 would take away.
 pub(crate) fn set_version(domain: &Domain, version: Version) -> Result<(), GrantError> {
+    /// Our own use of a page from `alloc_shared`.
+    const OURS: u64 = 1;
+    if version == Version::V1 {
+        let table = domain.grants.lock();
+        let mut frames = (0..table.status_frames()).filter_map(|index| table.status_frame(index));
+        if frames.any(|mfn| frame_table::frame(mfn).is_some_and(|frame| frame.references() > OURS)) {
+            return Err(GrantError::InUse);
+        }
+    }
     loop {
         match domain.grants.lock().set_version(version) {
             Err(GrantError::NoMemory) if version == Version::V2 => {}

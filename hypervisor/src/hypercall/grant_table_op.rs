@@ -19,7 +19,7 @@ use crate::domain::{DomainRef, grants, table};
 use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
 use crate::mm::{frame_table, map};
 use crate::pv::grant_map::{self, Unmap, Unmapped};
-use crate::pv::{grant_copy, guest_access};
+use crate::pv::{grant_copy, grant_transfer, guest_access};
 use crate::x86::{instr, uaccess};
 
 /// Where the progress of a preempted cache flush begins in the command; below is the operation.
@@ -51,7 +51,7 @@ pub(crate) fn grant_table_op(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
             op.status = status(grant_copy::copy(cx.domain(), op));
         }),
         GrantTableOp::TRANSFER => each(cx, args, COPY, |cx, op: &mut GnttabTransfer| {
-            op.status = status(grant_copy::transfer(cx.domain(), op));
+            op.status = status(grant_transfer::transfer(cx.domain(), op));
         }),
         GrantTableOp::SWAP_GRANT_REF => each(cx, args, ELEMENT, |cx, op: &mut GnttabSwapGrantRef| {
             let swapped = cx.domain().grants.lock().swap(op.ref_a, op.ref_b);
@@ -140,10 +140,10 @@ fn each_unmap<T: FromBytes + IntoBytes + Immutable>(
     let root = cx.state.kernel_root.ok_or(Errno::EINVAL)?;
     let mut done = 0;
     while done < count {
-        if cx.budget.spend(ELEMENT * grant_map::BATCH as u32).is_err() && done != 0 {
+        let end = count.min(done.saturating_add(grant_map::BATCH as u32));
+        if cx.budget.spend(ELEMENT.saturating_mul(end.saturating_sub(done))).is_err() && done != 0 {
             return Ok(continued::<T>(args, done, 0));
         }
-        let end = count.min(done.saturating_add(grant_map::BATCH as u32));
         let mut batch = Unmapped::new();
         let mut result = Ok(());
         while done < end && result.is_ok() {
