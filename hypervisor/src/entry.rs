@@ -10,13 +10,12 @@ use alloc::sync::Arc;
 use core::mem::ManuallyDrop;
 use core::sync::atomic::Ordering;
 
-use crate::domain::shutdown;
 use crate::domain::vcpu::{Vcpu, VcpuState};
 use crate::hypercall::continuation::Budget;
 use crate::hypercall::{Cx, dispatch};
 use crate::irq;
 use crate::mm::flush;
-use crate::pv::{segment, traps};
+use crate::pv::{crash, segment, traps};
 use crate::run::{self, Next};
 use crate::x86::percpu::{self, CpuLocal, softirq};
 use crate::x86::regs::{GuestRegs, VECTOR_SYSCALL};
@@ -79,7 +78,7 @@ extern "C" fn xenolith_guest_entry(_regs: *mut GuestRegs) -> *mut GuestRegs {
     if let Some((vcpu, state)) = current(cpu)
         && let Err(reason) = handle(cpu, &vcpu, state)
     {
-        shutdown::crash(&vcpu, state, reason);
+        crash::domain(&vcpu, state, reason);
     }
     leave(cpu)
 }
@@ -231,6 +230,9 @@ unsafe extern "C" fn xenolith_ist_trap(frame: *mut GuestRegs) {
     match frame.vector {
         // A guest's breakpoint on its own memory, hit by our access to it: not ours, and gone.
         1 => instr::write_dr6(0xffff_0ff0),
+        2 if crate::ending::is_stopping() => loop {
+            instr::cli_hlt();
+        },
         2 => {
             percpu::this().nmis.fetch_add(1, Ordering::Relaxed);
         }

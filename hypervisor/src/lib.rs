@@ -8,6 +8,7 @@ pub(crate) mod boot;
 pub(crate) mod config;
 pub(crate) mod console;
 pub(crate) mod domain;
+pub(crate) mod ending;
 pub(crate) mod entry;
 pub(crate) mod hypercall;
 pub(crate) mod irq;

@@ -31,8 +31,8 @@ use crate::boot::memory_map::{Kind, MemoryMap, Region};
 use crate::boot::modules::BootInfo;
 use crate::mm::{boot_memory, flush, frame_table, heap, host_pt};
 use crate::x86::percpu::{self, CpuId, CpuLocal};
-use crate::x86::{apic, boot_image, context, cpu, idt, instr, trampoline, uart, vector};
-use crate::{console, entry, sched, sync, time};
+use crate::x86::{apic, boot_image, context, cpu, idt, trampoline, uart, vector};
+use crate::{console, ending, entry, sched, sync, time};
 
 /// What later questions need of the boot: options, tables, the memory map.
 pub(crate) struct Facts {
@@ -64,22 +64,22 @@ pub(crate) fn host_map() -> &'static [Region] {
 pub(crate) fn start(magic: u32, info: u64) -> ! {
     let local = boot_image::install_boot_cpu();
     heap::init_early();
-    console::log::init(log::LevelFilter::Info);
+    console::init();
     let boot = match loader::read(magic, info) {
         Ok(boot) => boot,
-        Err(error) => {
-            // No command line yet: the first serial port is the best guess at a console.
-            console::add_serial(uart::Uart::from_config(&uart::ComConfig::default_for(0)));
-            stop(format_args!("cannot read the boot information: {error}"));
-        }
+        Err(error) => stop(format_args!("cannot read the boot information: {error}")),
     };
-    let (options, serial) = open_consoles(&boot);
+    let (options, serial) = consoles::open(&boot);
     let map = memory_map(&boot);
     let modules: Vec<Range<u64>> = boot.modules.iter().map(|module| module.start..module.end).collect();
     let acpi = platform::read_acpi(&boot);
     if let Err(error) = memory::init(&map, &modules) {
         stop(format_args!("cannot set up memory: {error:?}"));
     }
+    if let Some(bytes) = options.conring_size {
+        console::resize_ring(bytes as usize);
+    }
+    platform::prepare_reset(&acpi);
     log::info!("System RAM: {} MiB, free {} MiB", map.usable_bytes() >> 20, frame_table::free_frames() >> 8);
     sync::set_relax_hook(flush::poll);
     idt::init();
@@ -106,6 +106,7 @@ pub(crate) fn start(magic: u32, info: u64) -> ! {
         memory::release(module);
     }
     log::info!("Boot took {} ms; {} MiB free", time::system::now_ns() / 1_000_000, frame_table::free_frames() >> 8);
+    console::hand_over();
     RUN.store(true, Ordering::Release);
     run_this_cpu(local)
 }
@@ -120,7 +121,7 @@ fn build_dom0(facts: &Facts, cpus: u32, serial_port: Option<u16>) {
                 kernel: bytes,
                 cmdline: kernel_options(&kernel.cmdline),
                 initrd: modules.get(1).and_then(lend),
-                vga: None,
+                vga: video::console_info(&facts.info, console::cursor()),
             })
         }),
     };
@@ -139,37 +140,6 @@ fn build_dom0(facts: &Facts, cpus: u32, serial_port: Option<u16>) {
 /// A module's command line starts with the file's name.
 fn kernel_options(cmdline: &str) -> &str {
     cmdline.split_once(' ').map_or("", |(_, options)| options)
-}
-
-fn open_consoles(boot: &BootInfo) -> (Options, Option<uart::ComConfig>) {
-    let loader = boot.loader.as_deref();
-    let (options, warnings) = cmdline::parse(cmdline::strip_image_path(&boot.cmdline, loader));
-    let mut serial = None;
-    for (index, enabled) in [options.console.com1, options.console.com2].into_iter().enumerate() {
-        if !enabled {
-            continue;
-        }
-        let mut config = uart::ComConfig::default_for(index);
-        if let Some(com) = options.com.get(index).copied().flatten() {
-            config.baud = com.baud;
-            config.data_bits = com.data_bits;
-            config.stop_bits = com.stop_bits;
-            config.io_base = com.io_base.unwrap_or(config.io_base);
-            config.irq = com.irq.unwrap_or(config.irq);
-        }
-        let port = uart::Uart::from_config(&config);
-        if port.is_present() && serial.is_none() {
-            console::add_serial(port);
-            serial = Some(config);
-        }
-    }
-    log::info!("Xenolith {} (Xen 4.17{})", env!("CARGO_PKG_VERSION"), crate::config::EXTRA_VERSION);
-    log::info!("Loader: {}", loader.unwrap_or("unknown"));
-    log::info!("Command line: {}", boot.cmdline);
-    for warning in &warnings {
-        log::warn!("{warning}");
-    }
-    (options, serial)
 }
 
 fn memory_map(boot: &BootInfo) -> MemoryMap {
@@ -248,13 +218,12 @@ fn run_this_cpu(local: &'static CpuLocal) -> ! {
     entry::run_guests(local)
 }
 
-/// Says why the machine cannot go on, and stops it.
+/// Says why the machine cannot go on, and halts or restarts it.
 pub(crate) fn stop(reason: core::fmt::Arguments<'_>) -> ! {
     if !console::has_output() {
+        // No command line yet, or nothing of what it names is there: the first serial port is the best guess.
         console::add_serial(uart::Uart::from_config(&uart::ComConfig::default_for(0)));
     }
-    console::write_fmt(format_args!("(XEN) *** cannot boot: {reason}\n(XEN) The machine is halted.\n"));
-    loop {
-        instr::cli_hlt();
-    }
+    console::line(format_args!("*** Cannot boot: {reason}"));
+    ending::after_failure(format_args!("Boot failed"))
 }

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use crate::boot::acpi::{self, AcpiInfo, PhysicalMemory, RootTable};
 use crate::boot::modules::BootInfo;
 use crate::domain::Rights;
+use crate::ending;
 use crate::irq;
 use crate::irq::controller::Controller;
 use crate::irq::line::LineMode;
@@ -48,6 +49,14 @@ pub(crate) fn read_acpi(boot: &BootInfo) -> AcpiInfo {
         log::warn!("ACPI: unusable root table ({error:?}); one CPU and no IO-APIC will be used");
         AcpiInfo::default()
     })
+}
+
+/// Notes how ACPI resets the machine. Needs memory for mappings.
+pub(crate) fn prepare_reset(acpi: &AcpiInfo) {
+    let map = |address| host_pt::map_mmio(address, 1).ok();
+    if let Some(register) = acpi.fadt.as_ref().and_then(|fadt| fadt.reset_register(map)) {
+        ending::set_reset_register(register);
+    }
 }
 
 /// Takes the interrupt controllers over and starts the clock. Boot CPU.

@@ -1,71 +1,130 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Text out and in: serial ports, VGA, the console ring.
+//! Text out and in: serial ports, the VGA text screen until dom0 takes it, the console ring.
 #![forbid(unsafe_code)]
 
+pub(crate) mod input;
+pub(crate) mod keys;
 pub(crate) mod log;
 pub(crate) mod ring;
+pub(crate) mod screen;
 pub(crate) mod vga_text;
 
 use core::fmt::{self, Write};
+use core::sync::atomic::{AtomicBool, Ordering};
 
-use alloc::vec::Vec;
-
+use crate::boot::cmdline::Options;
+use crate::console::ring::ConsoleRing;
+use crate::console::screen::VgaScreen;
 use crate::sync::{Rank, SpinLock};
-use crate::x86::uart::Uart;
+use crate::x86::uart::{ComConfig, Uart};
 
-/// Devices that show the hypervisor's text.
+pub(crate) use input::{read, receive};
+
+/// Devices that show text, and the memory of what was shown.
 struct Outputs {
     serial: Option<Uart>,
-    /// Everything printed, for those who read the console ring (XEN_SYSCTL_readconsole). Grows to `RING_BYTES`.
-    ring: Vec<u8>,
-    /// Bytes ever written to the ring.
-    produced: u64,
-    /// Input for the control domain.
-    input: Vec<u8>,
+    /// The screen, until dom0 has it.
+    screen: Option<VgaScreen>,
+    ring: ConsoleRing,
 }
 
-/// Size of the ring.
-const RING_BYTES: usize = 32 * 1024;
-
 static OUTPUTS: SpinLock<Outputs> =
-    SpinLock::new(Rank::Console, Outputs { serial: None, ring: Vec::new(), produced: 0, input: Vec::new() });
+    SpinLock::new(Rank::Console, Outputs { serial: None, screen: None, ring: ConsoleRing::new() });
+
+/// `console_to_ring`: the ring keeps dom0's text too.
+static GUEST_TO_RING: AtomicBool = AtomicBool::new(false);
+
+/// Starts the ring and the `log` macros; nothing is shown yet. Needs the heap.
+pub(crate) fn init() {
+    resize_ring(ring::DEFAULT_BYTES);
+    log::init();
+}
+
+/// Takes the command line's choices over.
+pub(crate) fn configure(options: &Options) {
+    log::set_thresholds(options.loglvl, options.guest_loglvl);
+    input::configure(options.conswitch, options.conswitch_stay);
+    GUEST_TO_RING.store(options.console_to_ring, Ordering::Relaxed);
+}
 
 /// Uses a serial port from now on.
 pub(crate) fn add_serial(uart: Uart) {
     OUTPUTS.lock().serial = Some(uart);
 }
 
+/// Shows text on a screen from now on, until [`hand_over`].
+pub(crate) fn add_screen(screen: VgaScreen) {
+    OUTPUTS.lock().screen = Some(screen);
+}
+
 /// Has anybody a chance to see what is printed?
 pub(crate) fn has_output() -> bool {
-    OUTPUTS.lock().serial.is_some()
+    let outputs = OUTPUTS.lock();
+    outputs.serial.is_some() || outputs.screen.is_some()
+}
+
+/// Where the next character goes on the screen, if we draw on one: row and column.
+pub(crate) fn cursor() -> Option<(usize, usize)> {
+    OUTPUTS.lock().screen.as_ref().map(VgaScreen::cursor)
+}
+
+/// Changes the size of the ring, at boot. The old text stays.
+pub(crate) fn resize_ring(bytes: usize) {
+    // Outside the lock, because this allocates.
+    let mut ring = core::mem::replace(&mut OUTPUTS.lock().ring, ConsoleRing::new());
+    ring.resize(bytes);
+    OUTPUTS.lock().ring = ring;
+}
+
+/// dom0 is about to run: the screen is its own, and so is input unless `conswitch=` says otherwise.
+pub(crate) fn hand_over() {
+    input::announce(input::start_dom0());
+    let drawing = OUTPUTS.lock().screen.is_some();
+    if drawing {
+        line(format_args!("The screen is dom0's from now on"));
+        let screen = OUTPUTS.lock().screen.take();
+        // Freed outside the lock.
+        drop(screen);
+    }
+}
+
+/// Copies text out of the console ring; see [`ConsoleRing::read`].
+pub(crate) fn read_ring(from: Option<u32>, out: &mut [u8]) -> (usize, u32) {
+    OUTPUTS.lock().ring.read(from, out)
+}
+
+/// Forgets ring text before a position; see [`ConsoleRing::clear`].
+pub(crate) fn clear_ring(before: u32) {
+    OUTPUTS.lock().ring.clear(before);
 }
 
 impl Outputs {
-    fn put(&mut self, text: &[u8]) {
+    fn show(&mut self, text: &[u8]) {
         if let Some(serial) = &self.serial {
             serial.put_str(text);
         }
-        for &byte in text {
-            let at = (self.produced % RING_BYTES as u64) as usize;
-            match self.ring.get_mut(at) {
-                Some(slot) => *slot = byte,
-                None => self.ring.push(byte),
-            }
-            self.produced += 1;
+        if let Some(screen) = &mut self.screen {
+            screen.write(text);
         }
     }
 }
 
 impl Write for Outputs {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.put(text.as_bytes());
+        self.show(text.as_bytes());
+        self.ring.push(text.as_bytes());
         Ok(())
     }
 }
 
-/// Prints text as it is.
+/// Prints a guest's text as it is. Whoever reads the ring wants the hypervisor's words, so these are not in it unless
+/// `console_to_ring` says so.
 pub(crate) fn write(text: &[u8]) {
-    OUTPUTS.lock().put(text);
+    let mut outputs = OUTPUTS.lock();
+    outputs.show(text);
+    if GUEST_TO_RING.load(Ordering::Relaxed) {
+        outputs.ring.push(text);
+    }
 }
 
 /// Prints formatted text.
@@ -74,26 +133,9 @@ pub(crate) fn write_fmt(text: fmt::Arguments<'_>) {
     let _ = OUTPUTS.lock().write_fmt(text);
 }
 
-/// Takes the serial port's input into the buffer for the control domain; `true` if there is any.
-pub(crate) fn receive() -> bool {
-    let mut outputs = OUTPUTS.lock();
-    let Some(serial) = outputs.serial else { return false };
-    while let Some(byte) = serial.get() {
-        if outputs.input.len() < 4096 {
-            outputs.input.push(byte);
-        }
-    }
-    !outputs.input.is_empty()
-}
-
-/// Moves up to `buffer.len()` bytes of input to the control domain; returns how many.
-pub(crate) fn read(buffer: &mut [u8]) -> usize {
-    let mut outputs = OUTPUTS.lock();
-    let count = buffer.len().min(outputs.input.len());
-    for (slot, byte) in buffer.iter_mut().zip(outputs.input.drain(..count)) {
-        *slot = byte;
-    }
-    count
+/// Prints a line of the hypervisor's, whatever the log levels: what somebody asked for, or last words.
+pub(crate) fn line(text: fmt::Arguments<'_>) {
+    write_fmt(format_args!("(XEN) {text}\n"));
 }
 
 /// Prints even if this CPU or another holds the console: the last words.
@@ -112,8 +154,22 @@ pub(crate) fn write_fmt_panic(text: fmt::Arguments<'_>) {
             Ok(())
         }
     }
-    let uart = Uart::from_config(&crate::x86::uart::ComConfig::default_for(0));
+    // Which port it was stands behind the lock; the first one is the best guess.
+    let uart = Uart::from_config(&ComConfig::default_for(0));
     let _ = Raw(uart).write_fmt(text);
+}
+
+/// Takes received bytes from the serial port; how many.
+fn take_serial(buffer: &mut [u8]) -> usize {
+    let outputs = OUTPUTS.lock();
+    let Some(serial) = &outputs.serial else { return 0 };
+    let mut count = 0;
+    for slot in buffer {
+        let Some(byte) = serial.get() else { break };
+        *slot = byte;
+        count += 1;
+    }
+    count
 }
 
 /// Lets the serial port interrupt when there is input.

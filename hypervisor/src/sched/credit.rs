@@ -104,6 +104,11 @@ impl Scheduler {
         Self { cpus, units: Vec::new(), queue: RunQueue::new(), clock: LAG, online: 0 }
     }
 
+    /// How many units wait for a CPU.
+    pub(crate) fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
     /// Starts giving units to a CPU. It is idle at first.
     pub(crate) fn set_online(&mut self, cpu: u32) {
         if let Some(state) = self.cpus.get_mut(cpu as usize)

@@ -74,6 +74,11 @@ pub(crate) fn release(unit: u32, now: u64) {
     ask(with(|scheduler| scheduler.release(unit, now)));
 }
 
+/// How many units wait for a CPU.
+pub(crate) fn waiting() -> usize {
+    with(|scheduler| scheduler.waiting())
+}
+
 /// Changes where a unit may run.
 pub(crate) fn set_affinity(unit: u32, mask: CpuMask) {
     ask(with(|scheduler| scheduler.set_affinity(unit, mask, now_ns())));

@@ -17,6 +17,7 @@ pub(crate) mod ipi;
 pub(crate) mod mmio;
 pub(crate) mod msi_regs;
 pub(crate) mod msr;
+pub(crate) mod own_stack;
 pub(crate) mod pci;
 pub(crate) mod percpu;
 pub(crate) mod pic;
