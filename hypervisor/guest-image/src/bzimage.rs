@@ -60,7 +60,7 @@ pub fn format(image: &[u8]) -> Result<Format, ImageError> {
 
 /// Unpacks the kernel's ELF file into `out`, which must have the length [`kernel_elf_len`] gave.
 ///
-/// The decoders of xz and lzma need a window besides `out` from the heap; see the crate's README for how much.
+/// The decoders need a little memory besides `out` from the heap; see the crate's README for how much.
 ///
 /// # Errors
 /// As [`kernel_elf_len`]; also a damaged payload, one of another length than announced, a buffer of the wrong length.

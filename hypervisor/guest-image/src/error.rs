@@ -38,8 +38,6 @@ pub enum ImageError {
         /// Bytes given.
         given: usize,
     },
-    /// No memory for the decoder's window.
-    NoMemoryToUnpack,
     /// What is inside is no ELF file.
     NotElf,
     /// An ELF file for another machine, or not a 64-bit little-endian one.
@@ -121,9 +119,6 @@ impl fmt::Display for ImageError {
                     f,
                     "the buffer to unpack into has {given} bytes, the kernel needs {needed}: a bug in the builder"
                 )
-            }
-            Self::NoMemoryToUnpack => {
-                f.write_str("no memory for the decoder of the kernel payload: give the machine more memory")
             }
             _ => self.fmt_contents(f),
         }

@@ -18,7 +18,10 @@ extern crate alloc;
 
 mod bytes;
 mod crc32;
+mod crc64;
+mod lzma;
 mod unpack;
+mod xz;
 mod zstd;
 
 pub mod bzimage;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #![forbid(unsafe_code)]
-//! The compressions a kernel build offers, each decoded by a crate straight into the caller's buffer.
+//! The compressions a kernel build offers, each decoded straight into the caller's buffer.
 
 use core::fmt;
 
@@ -10,7 +10,7 @@ use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
 use crate::bytes;
 use crate::error::ImageError;
-use crate::zstd;
+use crate::{lzma, xz, zstd};
 
 /// How a kernel is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,8 +77,8 @@ pub(crate) fn unpack(format: Format, stream: &[u8], out: &mut [u8]) -> Result<()
             stream.len()
         }
         Format::Gzip => gunzip(stream, out)?,
-        Format::Xz => read_all(lzma_rust2::XzReader::new(stream, false), Format::Xz, out)?,
-        Format::Lzma => unlzma(stream, out)?,
+        Format::Xz => xz::unpack(stream, out).ok_or(ImageError::DamagedPayload(format))?,
+        Format::Lzma => lzma::unpack(stream, out).ok_or(ImageError::DamagedPayload(format))?,
         Format::Zstd => zstd::unpack(stream, out).ok_or(ImageError::DamagedPayload(format))?,
         Format::Lz4 => unlz4(stream, out)?,
     };
@@ -130,38 +130,6 @@ fn gunzip(stream: &[u8], out: &mut [u8]) -> Result<usize, ImageError> {
         return Err(DAMAGED);
     }
     Ok(found)
-}
-
-fn unlzma(stream: &[u8], out: &mut [u8]) -> Result<usize, ImageError> {
-    let reader =
-        lzma_rust2::LzmaReader::new_mem_limit(stream, u32::MAX, None).map_err(|e| lzma_error(Format::Lzma, &e))?;
-    read_all(reader, Format::Lzma, out)
-}
-
-/// Reads until the stream ends or `out` is full, and checks that a full `out` is also the end of the stream.
-fn read_all(mut reader: impl lzma_rust2::Read, format: Format, out: &mut [u8]) -> Result<usize, ImageError> {
-    let mut found = 0_usize;
-    loop {
-        let rest = out.get_mut(found..).unwrap_or_default();
-        let mut beyond = [0; 1];
-        let full = rest.is_empty();
-        let target = if full { &mut beyond[..] } else { rest };
-        match reader.read(target) {
-            Ok(0) => return Ok(found),
-            Ok(n) => found = found.saturating_add(n),
-            Err(error) => return Err(lzma_error(format, &error)),
-        }
-        if full {
-            return Ok(found);
-        }
-    }
-}
-
-fn lzma_error(format: Format, error: &lzma_rust2::Error) -> ImageError {
-    match error {
-        lzma_rust2::Error::OutOfMemory(_) => ImageError::NoMemoryToUnpack,
-        _ => ImageError::DamagedPayload(format),
-    }
 }
 
 const LZ4_LEGACY_MAGIC: &[u8] = b"\x02\x21\x4c\x18";
