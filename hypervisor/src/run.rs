@@ -10,7 +10,7 @@ use core::sync::atomic::Ordering;
 use crate::domain::vcpu::{Vcpu, VcpuState, pending};
 use crate::domain::{events, shared_info, shutdown};
 use crate::mm::flush;
-use crate::pv::{bounce, crash_report, switch};
+use crate::pv::{bounce, crash, crash_report, switch};
 use crate::sched;
 use crate::sched::runstate::State;
 use crate::sync::{Rank, SpinLock};
@@ -189,7 +189,7 @@ pub(crate) fn deliver(vcpu: &Arc<Vcpu>, state: &mut VcpuState) -> bool {
         result = bounce::event(vcpu, state);
     }
     if let Err(reason) = result {
-        shutdown::crash(vcpu, state, reason);
+        crash::domain(vcpu, state, reason);
         return false;
     }
     true

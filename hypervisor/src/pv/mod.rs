@@ -4,6 +4,7 @@
 pub(crate) mod bounce;
 pub(crate) mod context;
 pub(crate) mod cpuid_policy;
+pub(crate) mod crash;
 pub(crate) mod crash_report;
 pub(crate) mod debug_regs;
 pub(crate) mod decode;
