@@ -97,6 +97,9 @@ pub(crate) fn check() -> Result<Outcome> {
             layers(path, &text, &mut found);
             habits(path, &text, &mut found);
         }
+        if path.ends_with(".md") {
+            links(&text, |link| file.parent().is_some_and(|folder| folder.join(link).exists()), &mut found);
+        }
         if let Some(folder) = path.strip_suffix("/Cargo.toml") {
             dependencies(folder, &text, &mut found);
         }
@@ -262,6 +265,16 @@ fn habits(path: &str, text: &str, wrong: &mut Vec<String>) {
     }
 }
 
+/// Links to files must lead somewhere.
+fn links(text: &str, exists: impl Fn(&str) -> bool, wrong: &mut Vec<String>) {
+    for (at, _) in text.match_indices("](") {
+        let link = text[at + 2..].split([')', '#', ' ']).next().unwrap_or_default();
+        if !link.is_empty() && !link.contains("://") && !exists(link) {
+            wrong.push(format!("a link to {link}, which is not there"));
+        }
+    }
+}
+
 fn dependencies(folder: &str, text: &str, wrong: &mut Vec<String>) {
     let Some((_, allowed)) = CRATES.iter().find(|(name, _)| *name == folder) else { return };
     let mut section = "";
@@ -323,6 +336,12 @@ mod tests {
         let text = "[dependencies]\nhypercalls = { workspace = true }\nguest-rt = { workspace = true }\nlog = \"1\"\n";
         assert_eq!(found(|w| dependencies("grant-tables", text, w)), 1);
         assert_eq!(found(|w| dependencies("tests/guests", text, w)), 0);
+    }
+
+    #[test]
+    fn links_lead_somewhere() {
+        let text = "[a](LICENSE) [b](gone.md) [c](https://example.org/) [d](#part)";
+        assert_eq!(found(|w| links(text, |link| link == "LICENSE", w)), 1);
     }
 
     #[test]
