@@ -13,6 +13,7 @@ pub(crate) mod shared_info;
 pub(crate) mod shutdown;
 pub(crate) mod table;
 pub(crate) mod timers;
+pub(crate) mod toolstack;
 pub(crate) mod vcpu;
 pub(crate) mod vpit;
 pub(crate) mod watchdog;
@@ -59,6 +60,8 @@ pub(crate) struct Lifecycle {
     pub(crate) shutdown: Option<u32>,
     /// The reason it will be recorded with, set before by SCHEDOP_shutdown_code or with it.
     pub(crate) shutdown_code: Option<u32>,
+    /// Times a toolstack paused it.
+    pub(crate) toolstack_pauses: u32,
     /// Teardown has begun.
     pub(crate) dying: bool,
 }

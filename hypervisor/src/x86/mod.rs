@@ -27,6 +27,7 @@ pub(crate) mod power;
 pub(crate) mod regs;
 pub(crate) mod rtc;
 pub(crate) mod tlb;
+pub(crate) mod topology;
 pub(crate) mod trampoline;
 pub(crate) mod tsc;
 pub(crate) mod uaccess;

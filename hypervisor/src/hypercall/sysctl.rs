@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! sysctl (35): the host, for toolstacks.
+#![forbid(unsafe_code)]
+#![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use hypercalls::domctl::vcpu::SchedulerId;
+use hypercalls::errno::Errno;
+use hypercalls::handle::GuestHandle;
+use hypercalls::ids::DomId;
+use hypercalls::sysctl::{
+    Cputopo, Cputopoinfo, DebugKeys, Getdomaininfolist, INVALID_CORE_ID, INVALID_NODE_ID, INVALID_SOCKET_ID, Meminfo,
+    Numainfo, PhysCaps, Physinfo, Readconsole, SYSCTL_INTERFACE_VERSION, Sysctl, SysctlCmd, SysctlSchedId,
+};
+
+use crate::console;
+use crate::domain::{memory, table, toolstack};
+use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
+use crate::mm::frame_table;
+use crate::pv::guest_access;
+use crate::time::system;
+use crate::x86::instr;
+use crate::x86::percpu::{self, CpuId};
+use crate::x86::topology::Topology;
+use core::sync::atomic::Ordering;
+
+/// SLIT distance of a node to itself.
+const LOCAL_DISTANCE: u32 = 10;
+const PAGE_SIZE: u64 = 4096;
+
+/// HYPERVISOR_sysctl(arg), for control domains. EACCES: another interface version. EPERM, EFAULT; ENOSYS: unknown command.
+pub(crate) fn sysctl(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
+    let &[arg, ..] = args;
+    let handle = GuestHandle::<Sysctl>::new(arg);
+    let mut op = guest_access::read(handle)?;
+    if op.interface_version != SYSCTL_INTERFACE_VERSION {
+        return Err(Errno::EACCES.into());
+    }
+    cx.require_control()?;
+    match op.cmd {
+        SysctlCmd::READCONSOLE => {
+            let answer = read_console(op.payload())?;
+            op.set_payload(&answer);
+        }
+        SysctlCmd::PHYSINFO => op.set_payload(&physinfo()),
+        SysctlCmd::SCHED_ID => op.set_payload(&SysctlSchedId { sched_id: SchedulerId::CREDIT2 }),
+        SysctlCmd::GETDOMAININFOLIST => {
+            let answer = domain_list(op.payload())?;
+            op.set_payload(&answer);
+        }
+        SysctlCmd::DEBUG_KEYS => debug_keys(&op.payload())?,
+        SysctlCmd::CPUTOPOINFO => return counted(handle, op, cpu_topology),
+        SysctlCmd::NUMAINFO => return counted(handle, op, numa),
+        _ => return Err(Errno::ENOSYS.into()),
+    }
+    guest_access::write(handle, &op)?;
+    Ok(Outcome::DONE)
+}
+
+/// Operations on arrays: the number of elements there are is told also when there is not enough room (ENOBUFS).
+fn counted<T>(handle: GuestHandle<Sysctl>, mut op: Sysctl, fill: fn(&mut T) -> Result<(), Errno>) -> HypercallResult
+where
+    T: zerocopy::FromBytes + zerocopy::IntoBytes + zerocopy::Immutable,
+{
+    let mut argument: T = op.payload();
+    let result = fill(&mut argument);
+    if matches!(result, Ok(()) | Err(Errno::ENOBUFS)) {
+        op.set_payload(&argument);
+        guest_access::write(handle, &op)?;
+    }
+    result?;
+    Ok(Outcome::DONE)
+}
+
+/// Console text from where the caller says, or from what was not cleared.
+fn read_console(mut request: Readconsole) -> Result<Readconsole, Errno> {
+    let mut from = (request.incremental != 0).then_some(request.index);
+    let room = request.count;
+    let mut chunk = [0; 256];
+    let mut done = 0;
+    loop {
+        let want = (room.saturating_sub(done) as usize).min(chunk.len());
+        let (count, next) = console::read_ring(from, chunk.get_mut(..want).ok_or(Errno::EINVAL)?);
+        from = Some(next);
+        if count == 0 {
+            break;
+        }
+        let text = chunk.get(..count).ok_or(Errno::EINVAL)?;
+        guest_access::write_bytes(request.buffer.addr().wrapping_add(done.into()), text)?;
+        done = done.saturating_add(count as u32);
+    }
+    request.index = from.unwrap_or(request.index);
+    request.count = done;
+    if request.clear != 0 {
+        console::clear_ring(request.index);
+    }
+    Ok(request)
+}
+
+fn physinfo() -> Physinfo {
+    let topology = Topology::read();
+    let (mut nr_cpus, mut max_cpu_id) = (0_u32, 0);
+    for cpu in percpu::all() {
+        nr_cpus = nr_cpus.saturating_add(1);
+        max_cpu_id = cpu.id().raw();
+    }
+    Physinfo {
+        threads_per_core: topology.threads_per_core,
+        cores_per_socket: topology.cores_per_socket,
+        nr_cpus,
+        max_cpu_id,
+        nr_nodes: 1,
+        max_node_id: 0,
+        cpu_khz: (system::clock().hz() / 1000) as u32,
+        capabilities: PhysCaps::PV | PhysCaps::GNTTAB_V1 | PhysCaps::GNTTAB_V2,
+        arch_capabilities: 0,
+        pad: 0,
+        total_pages: frame_table::total_frames(),
+        free_pages: frame_table::free_frames(),
+        scrub_pages: 0,
+        outstanding_pages: memory::claimed(),
+        max_mfn: frame_table::max_page().saturating_sub(1),
+        hw_cap: hardware_capabilities(),
+    }
+}
+
+/// Feature words in the order of Xen's feature sets.
+fn hardware_capabilities() -> [u32; 8] {
+    let (one, extended) = (instr::cpuid(1, 0), instr::cpuid(0x8000_0001, 0));
+    let seven = if instr::cpuid(0, 0).eax >= 7 { Some(instr::cpuid(7, 0)) } else { None };
+    let xsave = if one.ecx >> 26 & 1 != 0 { instr::cpuid(0xd, 1).eax } else { 0 };
+    let last = if instr::cpuid(0x8000_0000, 0).eax >= 0x8000_0007 { instr::cpuid(0x8000_0007, 0).edx } else { 0 };
+    [
+        one.edx,
+        one.ecx,
+        extended.edx,
+        extended.ecx,
+        xsave,
+        seven.map_or(0, |leaf| leaf.ebx),
+        seven.map_or(0, |leaf| leaf.ecx),
+        last,
+    ]
+}
+
+/// As many domains from a number on as there is room for.
+fn domain_list(mut request: Getdomaininfolist) -> Result<Getdomaininfolist, Errno> {
+    let mut count = 0;
+    let mut next = Some(request.first_domain);
+    while let Some(domain) = next.filter(|_| count < request.max_domains).and_then(table::find_from) {
+        guest_access::write_at(request.buffer, count.into(), &toolstack::info(&domain))?;
+        count = count.saturating_add(1);
+        next = domain.id.raw().checked_add(1).map(DomId::new);
+    }
+    request.num_domains = count;
+    Ok(request)
+}
+
+fn debug_keys(request: &DebugKeys) -> Result<(), Errno> {
+    for index in 0..request.nr_keys {
+        let key = guest_access::read_at(request.keys, index.into())?;
+        console::keys::handle(char::from(key));
+    }
+    Ok(())
+}
+
+fn cpu_topology(request: &mut Cputopoinfo) -> Result<(), Errno> {
+    let count = percpu::all().last().map_or(0, |cpu| cpu.id().raw().saturating_add(1));
+    let room = core::mem::replace(&mut request.num_cpus, count);
+    if request.cputopo.is_null() {
+        return Ok(());
+    }
+    if room < count {
+        return Err(Errno::ENOBUFS);
+    }
+    let topology = Topology::read();
+    for index in 0..count {
+        let place = match percpu::get(CpuId::new(index)) {
+            Some(cpu) => {
+                let apic_id = cpu.apic_id.load(Ordering::Relaxed);
+                Cputopo { core: topology.core(apic_id), socket: topology.socket(apic_id), node: 0 }
+            }
+            None => Cputopo { core: INVALID_CORE_ID, socket: INVALID_SOCKET_ID, node: INVALID_NODE_ID },
+        };
+        guest_access::write_at(request.cputopo, index.into(), &place)?;
+    }
+    Ok(())
+}
+
+/// All memory is one node.
+fn numa(request: &mut Numainfo) -> Result<(), Errno> {
+    let room = core::mem::replace(&mut request.num_nodes, 1);
+    if request.meminfo.is_null() && request.distance.is_null() {
+        return Ok(());
+    }
+    if room < 1 {
+        return Err(Errno::ENOBUFS);
+    }
+    if !request.meminfo.is_null() {
+        let memsize = frame_table::max_page().saturating_mul(PAGE_SIZE);
+        let memfree = frame_table::free_frames().saturating_mul(PAGE_SIZE);
+        guest_access::write(request.meminfo, &Meminfo { memsize, memfree })?;
+    }
+    if !request.distance.is_null() {
+        guest_access::write(request.distance, &LOCAL_DISTANCE)?;
+    }
+    Ok(())
+}
