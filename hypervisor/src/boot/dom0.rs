@@ -14,14 +14,16 @@ use hypercalls::frame::{Mfn, Pfn};
 use hypercalls::ids::{DomId, VcpuId};
 use hypercalls::start_info::VgaConsoleInfo;
 
-use crate::boot::cmdline::Options;
+use crate::boot::cmdline::{self, Options};
+use crate::boot::dom0_mem::TooLittle;
+use crate::boot::modules::{BootInfo, Module};
 use crate::domain::memory::{alloc_shared, set_m2p};
 use crate::domain::vcpu::Vcpu;
 use crate::domain::{Domain, DomainRef, NewDomain, shared_info, table};
 use crate::hypercall::continuation::Budget;
 use crate::mm::host_pt::{Buffer, OutOfFrames};
 use crate::mm::page_type::Level;
-use crate::mm::{frame_table, map};
+use crate::mm::{boot_memory, frame_table, map};
 use crate::pv::hypercall_page;
 use crate::x86::fpu::FpuArea;
 use crate::x86::gdt::{FLAT_RING3_CS64, FLAT_RING3_SS64};
@@ -35,8 +37,12 @@ const PAGE: usize = 4096;
 pub(crate) enum BuildError {
     /// The loader gave no module.
     NoKernel,
+    /// The loader put a module where it cannot be read, a machine address.
+    OutOfReach(u64),
     /// The kernel is unusable, or does not fit.
     Image(ImageError),
+    /// `dom0_mem=min:` asks for more than there is.
+    Minimum(TooLittle),
     /// The machine has too little memory for this, in pages: needed, free.
     NoMemory {
         /// For what.
@@ -54,6 +60,16 @@ impl fmt::Display for BuildError {
                  (and `module2 /boot/initrd.img-VERSION`) after the `multiboot2` line of the GRUB menu entry",
             ),
             Self::Image(error) => write!(f, "the dom0 kernel (first module) cannot be used: {error}"),
+            Self::OutOfReach(address) => write!(
+                f,
+                "the boot loader put a module at {address:#x}, out of reach above 4 GiB: use another boot loader, such as GRUB 2",
+            ),
+            Self::Minimum(TooLittle { min, available }) => write!(
+                f,
+                "dom0_mem=min: asks for {} MiB, but there are {} MiB: lower it, or give the machine more memory",
+                min >> 8,
+                available >> 8
+            ),
             Self::NoMemory { what } => write!(
                 f,
                 "not enough memory for {what}: give the machine more, or lower dom0_mem= on the hypervisor's command line",
@@ -80,11 +96,33 @@ pub(crate) struct Source<'a> {
     /// First module.
     pub(crate) kernel: &'a [u8],
     /// Its command line.
-    pub(crate) cmdline: &'a str,
+    pub(crate) cmdline: String,
     /// Second module.
     pub(crate) initrd: Option<&'a [u8]>,
     /// The video console's description, `dom0_vga_console_info`.
     pub(crate) vga: Option<VgaConsoleInfo>,
+}
+
+impl Source<'static> {
+    /// From what the loader handed over: the kernel first, then the initial RAM disk.
+    pub(crate) fn new(info: &BootInfo, vga: Option<VgaConsoleInfo>) -> Result<Self, BuildError> {
+        let lend = |module: &Module| {
+            boot_memory::lend(module.start, (module.end - module.start) as usize).ok_or(BuildError::OutOfReach(module.start))
+        };
+        let kernel = info.modules.first().ok_or(BuildError::NoKernel)?;
+        let initrd = info.modules.get(1).map(lend).transpose()?;
+        Ok(Self { kernel: lend(kernel)?, cmdline: kernel_cmdline(info, kernel), initrd, vga })
+    }
+}
+
+/// The module's words, then those after `--` in the hypervisor's own command line.
+fn kernel_cmdline(info: &BootInfo, kernel: &Module) -> String {
+    let loader = info.loader.as_deref();
+    let own = cmdline::strip_image_path(&kernel.cmdline, loader);
+    match cmdline::split_dom0(&info.cmdline).1 {
+        Some(extra) if !extra.is_empty() => alloc::format!("{own} {extra}"),
+        _ => own.to_string(),
+    }
 }
 
 /// dom0's frames by guest frame number.
@@ -105,9 +143,15 @@ pub(crate) fn build(source: &Source<'_>, options: &Options, cpus: u32) -> Result
     let unpacked = time::system::now_ns();
     let elf = buffer.bytes();
     let kernel = Kernel::parse(elf)?;
-    let pages = options.dom0_mem.resolve(frame_table::free_frames() + elf_len.div_ceil(PAGE) as u64);
-    if pages.short {
-        log::warn!("dom0_mem= asks for more than there is: dom0 gets {} MiB", pages.initial >> 8);
+    let free = frame_table::free_frames() + elf_len.div_ceil(PAGE) as u64;
+    let pages = options.dom0_mem.resolve(free).map_err(BuildError::Minimum)?;
+    if let Some(asked) = pages.short_of {
+        log::warn!(
+            "dom0_mem= asks for {} MiB, but only {} MiB are free: dom0 gets {} MiB; ask for less or give the machine more",
+            asked >> 8,
+            free >> 8,
+            pages.initial >> 8
+        );
     }
     let request = Request {
         role: Role::Dom0,
@@ -290,6 +334,17 @@ mod tests {
     fn refusals_say_what_to_do() {
         assert!(BuildError::NoKernel.to_string().contains("module2"));
         assert!(BuildError::NoMemory { what: "dom0" }.to_string().contains("dom0_mem="));
+        let too_little = TooLittle { min: 1 << 19, available: 1 << 18 };
+        assert!(BuildError::Minimum(too_little).to_string().contains("2048 MiB, but there are 1024 MiB"));
+    }
 
+    #[test]
+    fn the_kernels_words() {
+        let kernel = Module { start: 0, end: 0, cmdline: "placeholder root=/dev/sda1 ro".into() };
+        let mut info = BootInfo { loader: Some("GRUB 2.06".into()), ..BootInfo::default() };
+        assert_eq!(kernel_cmdline(&info, &kernel), "placeholder root=/dev/sda1 ro");
+        info.loader = Some("qemu".into());
+        info.cmdline = "xenolith com1=115200 -- quiet".into();
+        assert_eq!(kernel_cmdline(&info, &kernel), "root=/dev/sda1 ro quiet");
     }
 }

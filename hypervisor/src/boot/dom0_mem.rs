@@ -8,6 +8,9 @@ const PAGE_SHIFT: u32 = 12;
 /// Without `dom0_mem=`, a sixteenth of memory stays free, but no more than this: 128 MiB in pages.
 const DEFAULT_RESERVE_MAX_PAGES: u64 = 128 << (20 - PAGE_SHIFT);
 
+/// This much always stays free for the hypervisor, whatever is asked for: a 32nd of memory, but no more than 16 MiB, in pages.
+const KEEP_MAX_PAGES: u64 = 16 << (20 - PAGE_SHIFT);
+
 /// An amount of memory: `bytes` plus `percent` of what is available; or available memory less `bytes`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Amount {
@@ -80,8 +83,17 @@ pub(crate) struct Dom0Pages {
     pub(crate) initial: u64,
     /// Pages it may balloon up to; `None` without a limit.
     pub(crate) max: Option<u64>,
-    /// The machine has less than what was asked for; `initial` is all there is.
-    pub(crate) short: bool,
+    /// What was asked for, in pages, if the machine has less; `initial` is then what it gets by default.
+    pub(crate) short_of: Option<u64>,
+}
+
+/// The machine has less than what `min:` asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooLittle {
+    /// Pages that `min:` asks for.
+    pub(crate) min: u64,
+    /// Pages there are for dom0.
+    pub(crate) available: u64,
 }
 
 impl Dom0Mem {
@@ -100,21 +112,27 @@ impl Dom0Mem {
         Some(spec)
     }
 
-    /// Applies the amounts to a machine with `available` free pages: at least `min`, then at most `max`, then at most
-    /// what there is.
-    pub(crate) fn resolve(self, available: u64) -> Dom0Pages {
+    /// Applies the amounts to a machine with `available` free pages: at least `min`, then at most `max`. If there is less than
+    /// that, dom0 gets what it gets without any size.
+    ///
+    /// # Errors
+    /// There is less than `min`.
+    pub(crate) fn resolve(self, available: u64) -> Result<Dom0Pages, TooLittle> {
         let max = self.max.map(|amount| amount.pages(available));
-        let asked = match self.size {
-            Some(size) => size.pages(available),
-            None => available - (available / 16).min(DEFAULT_RESERVE_MAX_PAGES),
-        };
+        let most = available - (available / 32).min(KEEP_MAX_PAGES);
+        let by_default = available - (available / 16).min(DEFAULT_RESERVE_MAX_PAGES);
         let at_least = self.min.map_or(0, |min| min.pages(available));
-        let wanted = asked.max(at_least).min(max.unwrap_or(u64::MAX));
-        Dom0Pages {
-            initial: wanted.min(available),
-            max,
-            short: wanted > available,
+        if at_least > most {
+            return Err(TooLittle { min: at_least, available: most });
         }
+        let asked = self.size.map_or(by_default, |size| size.pages(available));
+        let wanted = asked.max(at_least).min(max.unwrap_or(u64::MAX));
+        let is_short = wanted > most;
+        Ok(Dom0Pages {
+            initial: if is_short { by_default.max(at_least) } else { wanted },
+            max,
+            short_of: is_short.then_some(wanted),
+        })
     }
 }
 
@@ -125,7 +143,7 @@ mod tests {
     const MIB: u64 = 1 << 8;
 
     fn resolve(value: &str, available: u64) -> Dom0Pages {
-        Dom0Mem::parse(value).unwrap().resolve(available)
+        Dom0Mem::parse(value).unwrap().resolve(available).unwrap()
     }
 
     #[test]
@@ -144,29 +162,42 @@ mod tests {
             Dom0Pages {
                 initial: 700 * MIB,
                 max: Some(700 * MIB),
-                short: false
+                short_of: None
             }
         );
         assert_eq!(
             resolve("4G", 1024 * MIB),
             Dom0Pages {
-                initial: 1024 * MIB,
+                initial: 960 * MIB,
                 max: None,
-                short: true
+                short_of: Some(4096 * MIB)
             }
         );
         assert_eq!(resolve("max:50%", 1024 * MIB).initial, 512 * MIB);
         assert_eq!(resolve("-8G", 1024 * MIB).initial, 0);
     }
 
+    fn resolve_default(available: u64) -> u64 {
+        Dom0Mem::default().resolve(available).unwrap().initial
+    }
+
+    #[test]
+    fn a_minimum_is_one() {
+        let too_much = Dom0Mem::parse("512M,min:2G").unwrap().resolve(1024 * MIB);
+        assert_eq!(too_much, Err(TooLittle { min: 2048 * MIB, available: 1008 * MIB }));
+        assert_eq!(resolve("4G,min:1000M", 1024 * MIB).initial, 1000 * MIB);
+        assert_eq!(resolve("1008M", 1024 * MIB).short_of, None);
+        assert_eq!(resolve("1009M", 1024 * MIB).initial, 960 * MIB);
+    }
+
     #[test]
     fn default_leaves_some() {
-        assert_eq!(Dom0Mem::default().resolve(512 * MIB).initial, 480 * MIB);
+        assert_eq!(resolve_default(512 * MIB), 480 * MIB);
         assert_eq!(
-            Dom0Mem::default().resolve(8192 * MIB).initial,
+            resolve_default(8192 * MIB),
             (8192 - 128) * MIB
         );
-        assert_eq!(Dom0Mem::default().resolve(0).initial, 0);
+        assert_eq!(resolve_default(0), 0);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use alloc::vec::Vec;
+use core::fmt;
 use core::ops::Range;
 
 use hypercalls::frame::Mfn;
@@ -22,6 +23,18 @@ const BIG: u64 = 1 << 21;
 pub(crate) enum MemoryError {
     /// Too little usable memory below 4 GiB for our own tables, bytes needed.
     NoRoom(u64),
+}
+
+impl fmt::Display for MemoryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::NoRoom(bytes) = self;
+        write!(
+            f,
+            "no {} MiB of free memory in one piece below 4 GiB for the hypervisor's tables: give the machine more memory, or boot \
+             with smaller modules",
+            bytes.div_ceil(1 << 20)
+        )
+    }
 }
 
 /// Builds the tables and opens the allocator over everything in `map` that is not `reserved` (modules).

@@ -24,12 +24,15 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use hypercalls::frame::Mfn;
 
+use hypercalls::memory::E820Type;
+
 use crate::boot::acpi::AcpiInfo;
 use crate::boot::cmdline::Options;
 use crate::boot::dom0::Source;
 use crate::boot::memory_map::{Kind, MemoryMap, Region};
 use crate::boot::modules::BootInfo;
-use crate::mm::{boot_memory, flush, frame_table, heap, host_pt};
+use crate::domain::host;
+use crate::mm::{flush, frame_table, heap, host_pt};
 use crate::x86::percpu::{self, CpuId, CpuLocal};
 use crate::x86::{apic, boot_image, context, cpu, idt, trampoline, uart, vector};
 use crate::{console, ending, entry, sched, sync, time};
@@ -38,14 +41,10 @@ use crate::{console, ending, entry, sched, sync, time};
 pub(crate) struct Facts {
     /// Parsed command line.
     pub(crate) options: Options,
-    /// Command line as given.
-    pub(crate) cmdline: alloc::string::String,
     /// ACPI.
     pub(crate) acpi: AcpiInfo,
     /// What the loader said.
     pub(crate) info: BootInfo,
-    /// The machine's memory, as dom0 shall see it.
-    pub(crate) map: Vec<Region>,
 }
 
 static FACTS: spin::Once<Facts> = spin::Once::new();
@@ -53,11 +52,6 @@ static FACTS: spin::Once<Facts> = spin::Once::new();
 /// The facts of this boot, once known.
 pub(crate) fn facts() -> Option<&'static Facts> {
     FACTS.get()
-}
-
-/// The machine's memory map as dom0 shall see it (XENMEM_machine_memory_map).
-pub(crate) fn host_map() -> &'static [Region] {
-    facts().map_or(&[], |facts| &facts.map)
 }
 
 /// From head.S, on the boot CPU: everything up to the first domain, then scheduling for ever.
@@ -74,7 +68,7 @@ pub(crate) fn start(magic: u32, info: u64) -> ! {
     let modules: Vec<Range<u64>> = boot.modules.iter().map(|module| module.start..module.end).collect();
     let acpi = platform::read_acpi(&boot);
     if let Err(error) = memory::init(&map, &modules) {
-        stop(format_args!("cannot set up memory: {error:?}"));
+        stop(format_args!("{error}"));
     }
     if let Some(bytes) = options.conring_size {
         console::resize_ring(bytes as usize);
@@ -94,13 +88,10 @@ pub(crate) fn start(magic: u32, info: u64) -> ! {
         console::open_input();
     }
     let cpus = start_others(&options, &acpi, &map);
-    let facts = FACTS.call_once(|| Facts {
-        map: dom0_map(&map, &acpi),
-        cmdline: boot.cmdline.clone(),
-        options,
-        acpi,
-        info: boot,
-    });
+    let entry = |region: &Region| host::entry(region.start, region.end, E820Type::new(region.kind.to_e820()));
+    host::set_memory_map(dom0_map(&map, &acpi).iter().map(entry).collect());
+    host::set_command_line(&boot.cmdline);
+    let facts = FACTS.call_once(|| Facts { options, acpi, info: boot });
     build_dom0(facts, cpus, serial.map(|config| config.io_base));
     for module in &modules {
         memory::release(module);
@@ -112,19 +103,7 @@ pub(crate) fn start(magic: u32, info: u64) -> ! {
 }
 
 fn build_dom0(facts: &Facts, cpus: u32, serial_port: Option<u16>) {
-    let lend = |range: &modules::Module| boot_memory::lend(range.start, (range.end - range.start) as usize);
-    let modules = &facts.info.modules;
-    let source = match modules.first() {
-        None => Err(dom0::BuildError::NoKernel),
-        Some(kernel) => lend(kernel).map_or(Err(dom0::BuildError::NoKernel), |bytes| {
-            Ok(Source {
-                kernel: bytes,
-                cmdline: kernel_options(&kernel.cmdline),
-                initrd: modules.get(1).and_then(lend),
-                vga: video::console_info(&facts.info, console::cursor()),
-            })
-        }),
-    };
+    let source = Source::new(&facts.info, video::console_info(&facts.info, console::cursor()));
     let domain = source.and_then(|source| dom0::build(&source, &facts.options, cpus));
     match domain {
         Ok(domain) => {
@@ -135,11 +114,6 @@ fn build_dom0(facts: &Facts, cpus: u32, serial_port: Option<u16>) {
         }
         Err(error) => stop(format_args!("{error}")),
     }
-}
-
-/// A module's command line starts with the file's name.
-fn kernel_options(cmdline: &str) -> &str {
-    cmdline.split_once(' ').map_or("", |(_, options)| options)
 }
 
 fn memory_map(boot: &BootInfo) -> MemoryMap {
@@ -164,12 +138,14 @@ static ONLINE: AtomicU32 = AtomicU32::new(0);
 
 /// Starts the other CPUs; how many there are in the end.
 fn start_others(options: &Options, acpi: &AcpiInfo, map: &MemoryMap) -> u32 {
-    let limit = if options.nosmp { 1 } else { options.maxcpus.map_or(crate::config::MAX_CPUS, |max| max.max(1) as usize) };
+    let limit =
+        if options.nosmp { 1 } else { options.maxcpus.map_or(crate::config::MAX_CPUS, |max| max.max(1) as usize) };
     let max_id = if apic::uses_x2apic() { u32::MAX - 1 } else { 254 };
     let apics = acpi.madt.as_ref().map_or(&[][..], |madt| &madt.local_apics);
     let chosen = smp::choose_cpus(apics, apic::id(), max_id, limit.min(crate::config::MAX_CPUS));
     sched::init(chosen.len() as u32);
-    let usable = map.regions().iter().filter(|region| region.kind == Kind::Usable).map(|region| region.start..region.end);
+    let usable =
+        map.regions().iter().filter(|region| region.kind == Kind::Usable).map(|region| region.start..region.end);
     let mut count = 1;
     if let Some(page) = smp::choose_page(usable).filter(|_| chosen.len() > 1) {
         crate::mm::map::write(Mfn::new(page.into()), 0, trampoline::code());
