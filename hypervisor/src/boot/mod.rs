@@ -23,7 +23,6 @@ use core::ops::Range;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use hypercalls::frame::Mfn;
-
 use hypercalls::memory::E820Type;
 
 use crate::boot::acpi::AcpiInfo;
