@@ -8,12 +8,7 @@ fn main() {
     println!("cargo:rerun-if-changed={script}");
     println!("cargo:rerun-if-changed=build.rs");
     // Arguments of later flags win, so this undoes the target's default of a relocatable image.
-    for arg in [
-        "--no-pie",
-        "-znorelro",
-        "--build-id=none",
-        &format!("-T{script}"),
-    ] {
+    for arg in ["--no-pie", "-znorelro", "--build-id=none", &format!("-T{script}")] {
         println!("cargo:rustc-link-arg-bins={arg}");
     }
 }

@@ -22,16 +22,8 @@ fn main() {
     let want = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 11 | 1 << 13 | 1 << 17;
     // pae_pgdir_above_4gb comes with this guest's ELF note PAE_MODE "yes".
     check_eq!(before, want | 1 << 4, "features of dom0");
-    check_eq!(
-        call(abi::HC_VM_ASSIST, [1, 3, 0, 0, 0]),
-        0,
-        "disable pae_extended_cr3"
-    );
+    check_eq!(call(abi::HC_VM_ASSIST, [1, 3, 0, 0, 0]), 0, "disable pae_extended_cr3");
     check_eq!(features(), want, "pae_pgdir_above_4gb without the assist");
-    check_eq!(
-        call(abi::HC_VM_ASSIST, [0, 3, 0, 0, 0]),
-        0,
-        "enable pae_extended_cr3"
-    );
+    check_eq!(call(abi::HC_VM_ASSIST, [0, 3, 0, 0, 0]), 0, "enable pae_extended_cr3");
     check_eq!(features(), want | 1 << 4, "and with it again");
 }

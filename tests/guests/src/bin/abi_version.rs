@@ -11,19 +11,12 @@ use guest_rt::{abi, check, check_eq, guest_main, step};
 guest_main!(main);
 
 fn text(bytes: &[u8]) -> &str {
-    let end = bytes
-        .iter()
-        .position(|byte| *byte == 0)
-        .unwrap_or(bytes.len());
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     core::str::from_utf8(&bytes[..end]).unwrap_or("?")
 }
 
 fn main() {
-    check_eq!(
-        call(abi::HC_XEN_VERSION, [0; 5]),
-        4 << 16 | 17,
-        "version 4.17"
-    );
+    check_eq!(call(abi::HC_XEN_VERSION, [0; 5]), 4 << 16 | 17, "version 4.17");
 
     let mut extra = [0xffu8; 16];
     check_eq!(xen_version(1, &mut extra), 0, "extraversion");
@@ -32,20 +25,13 @@ fn main() {
 
     let mut info = [0xffu8; 0x90];
     check_eq!(xen_version(2, &mut info), 0, "compile_info");
-    check!(
-        info[..64].contains(&0) && info[64..80].contains(&0),
-        "compile_info strings end"
-    );
+    check!(info[..64].contains(&0) && info[64..80].contains(&0), "compile_info strings end");
 
     let mut capabilities = [0xffu8; 1024];
     check_eq!(xen_version(3, &mut capabilities), 0, "capabilities");
     let capabilities = text(&capabilities);
     step!("capabilities {capabilities}");
-    check!(
-        capabilities.split(' ').any(|word| word == "xen-3.0-x86_64"),
-        "PV guests of 64 bits: {}",
-        capabilities
-    );
+    check!(capabilities.split(' ').any(|word| word == "xen-3.0-x86_64"), "PV guests of 64 bits: {}", capabilities);
 
     check_eq!(xen_version(4, &mut [0u8; 64]), 0, "changeset");
 
@@ -63,23 +49,8 @@ fn main() {
     check_eq!(xen_version(9, &mut command_line), 0, "commandline");
     check!(command_line.contains(&0), "commandline ends");
 
-    check_eq!(
-        call(abi::HC_XEN_VERSION, [11, 0, 0, 0, 0]),
-        ENOSYS,
-        "an unknown sub-operation"
-    );
-    check_eq!(
-        call(abi::HC_XEN_VERSION, [1, 0x10, 0, 0, 0]),
-        EFAULT,
-        "extraversion to an unmapped page"
-    );
-    check_eq!(
-        call(
-            abi::HC_XEN_VERSION,
-            [1, abi::HYPERVISOR_VIRT_START, 0, 0, 0]
-        ),
-        EFAULT,
-        "to the hypervisor's range"
-    );
+    check_eq!(call(abi::HC_XEN_VERSION, [11, 0, 0, 0, 0]), ENOSYS, "an unknown sub-operation");
+    check_eq!(call(abi::HC_XEN_VERSION, [1, 0x10, 0, 0, 0]), EFAULT, "extraversion to an unmapped page");
+    check_eq!(call(abi::HC_XEN_VERSION, [1, abi::HYPERVISOR_VIRT_START, 0, 0, 0]), EFAULT, "to the hypervisor's range");
     check_eq!(xen_version(6, &mut [1u32, 0]), EINVAL, "feature word 1");
 }

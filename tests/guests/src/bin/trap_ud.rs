@@ -33,42 +33,14 @@ fn main() {
     let trap = trap::run_regs(&[0x90, 0x0f, 0x0b], regs);
     check_eq!(trap.vector, 6, "vector");
     check_eq!(trap.offset, 1, "rip is that of the instruction");
-    check_eq!(
-        trap.cs(),
-        0xe030,
-        "the requested privilege level reads 0 from kernel mode"
-    );
+    check_eq!(trap.cs(), 0xe030, "the requested privilege level reads 0 from kernel mode");
     check_eq!(trap.frame.ss, 0xe02b, "ss");
     check_eq!(trap.frame.rsp, regs.rsp, "rsp as it was");
-    check_eq!(
-        trap.frame_at % 16,
-        8,
-        "rsp is aligned to 16, then 7 words are pushed"
-    );
-    check_eq!(
-        trap.frame_at,
-        (regs.rsp & !15) - 56,
-        "directly below the aligned rsp"
-    );
-    check_eq!(
-        trap.frame.rflags & !0x8d5,
-        0x2,
-        "IF shows the mask, which is set"
-    );
+    check_eq!(trap.frame_at % 16, 8, "rsp is aligned to 16, then 7 words are pushed");
+    check_eq!(trap.frame_at, (regs.rsp & !15) - 56, "directly below the aligned rsp");
+    check_eq!(trap.frame.rflags & !0x8d5, 0x2, "IF shows the mask, which is set");
     check_eq!(trap.saved_mask(), 1, "saved upcall mask");
     check_eq!(trap.mask, 1, "the mask stays");
-    let got = Frame {
-        vector: 0,
-        error: 0,
-        rip: 0,
-        cs: 0,
-        rflags: 0,
-        ss: 0,
-        ..trap.frame
-    };
-    check_eq!(
-        got,
-        regs,
-        "general registers, with rcx and r11 from the frame"
-    );
+    let got = Frame { vector: 0, error: 0, rip: 0, cs: 0, rflags: 0, ss: 0, ..trap.frame };
+    check_eq!(got, regs, "general registers, with rcx and r11 from the frame");
 }
