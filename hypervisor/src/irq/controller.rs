@@ -126,12 +126,12 @@ impl Controller {
     /// Sets a GSI's trigger mode (`PHYSDEVOP_setup_gsi`).
     ///
     /// # Errors
-    /// EINVAL for a GSI no IO-APIC has, EPERM for the hypervisor's own, EEXIST when a guest listens already.
+    /// EINVAL for a GSI no IO-APIC has, EEXIST for the hypervisor's own and when a guest listens already.
     pub(crate) fn setup_gsi(&mut self, gsi: u32, mode: LineMode) -> Result<(), Errno> {
         self.locate(gsi).ok_or(Errno::EINVAL)?;
         let state = self.gsis.get_mut(gsi as usize).ok_or(Errno::EINVAL)?;
         let vector = match state.used {
-            GsiUse::Reserved => return Err(Errno::EPERM),
+            GsiUse::Reserved => return Err(Errno::EEXIST),
             GsiUse::Vector(vector) => vector,
             GsiUse::Free => {
                 state.mode = mode;
@@ -154,12 +154,13 @@ impl Controller {
     /// Gives a GSI to a guest, masked. Twice for the same owner is no error.
     ///
     /// # Errors
-    /// EINVAL for a GSI no IO-APIC has, EPERM for the hypervisor's own, EBUSY for another domain's, ENOSPC without a free vector.
+    /// EINVAL for a GSI no IO-APIC has, EBUSY for another domain's, ENOSPC without a free vector. One of the hypervisor's own can
+    /// be mapped, as on Xen (Linux maps all ISA lines), and stays silent: it cannot be bound.
     pub(crate) fn acquire_gsi(&mut self, gsi: u32, owner: Owner) -> Result<(), Errno> {
         let (io_apic, pin) = self.locate(gsi).ok_or(Errno::EINVAL)?;
         let state = *self.gsis.get(gsi as usize).ok_or(Errno::EINVAL)?;
         match state.used {
-            GsiUse::Reserved => return Err(Errno::EPERM),
+            GsiUse::Reserved => return Ok(()),
             GsiUse::Vector(vector) => {
                 let same = self.interrupt(vector).is_some_and(|interrupt| interrupt.owner == owner);
                 return if same { Ok(()) } else { Err(Errno::EBUSY) };
