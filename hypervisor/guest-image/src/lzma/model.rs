@@ -99,6 +99,6 @@ impl Model {
 
     /// Both parts. There are always all literal coders.
     pub(super) fn parts(&mut self) -> Option<(&mut Decisions, &mut [Literal; LITERAL_CODERS])> {
-        Some((&mut self.decisions, self.literals.as_mut_array()?))
+        Some((&mut self.decisions, self.literals.as_mut().try_into().ok()?))
     }
 }
