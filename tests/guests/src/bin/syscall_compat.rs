@@ -56,13 +56,16 @@ fn main() {
         check_eq!((trap.vector, trap.frame.rip, trap.cs()), (SYSCALL32, LOW + 3, 0xe023), "syscall");
         check_eq!((trap.frame.rax, trap.frame.rbx, trap.frame.rsp), (20, 3, LOW + 0x1ff0), "registers");
         check_eq!((trap.mask, trap.saved_mask()), (1, 0), "events are masked");
-        let trap = run32(&sysenter);
-        step!("sysenter on AMD: vector {} error {:#x} rip {:#x}", trap.vector, trap.error, trap.frame.rip);
-        check!(trap.vector == 6 || trap.vector == 13, "sysenter is not there in long mode");
     } else {
         check_eq!((trap.vector, trap.frame.rip), (6, LOW + 1), "syscall is not there in 32-bit code");
-        let trap = run32(&sysenter);
+    }
+    let trap = run32(&sysenter);
+    step!("sysenter: vector {} error {:#x} rip {:#x}", trap.vector, trap.error, trap.frame.rip);
+    // AMD processors have no sysenter in long mode, and Xen leaves its MSRs alone there; QEMU's would work.
+    if !amd || trap.vector == SYSENTER {
         check_eq!((trap.vector, trap.cs(), trap.frame.rip, trap.frame.rsp), (SYSENTER, 3, 0, 0), "sysenter");
         check_eq!((trap.mask, trap.frame.rflags & 0x200), (1, 0x200), "events are masked");
+    } else {
+        check!(trap.vector == 6 || trap.vector == 13, "sysenter is not there in long mode");
     }
 }
