@@ -7,9 +7,14 @@ use crate::handle::GuestHandle;
 use crate::macros::{flags, open_enum, payload};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+mod efi;
 mod firmware;
 mod power;
 
+pub use efi::{
+    EfiConfigTables, EfiGetTime, EfiGetTimeFlags, EfiGetWakeupFlags, EfiInfoIndex, EfiMemory, EfiNextVariable,
+    EfiSetWakeupFlags, EfiVariable, EfiVariableInfo, EfiVarinfoFlags, EfiVendor,
+};
 pub use firmware::{
     EfiFunction, EfiGuid, EfiRuntimeCall, EfiTime, FirmwareDiskInfo, FirmwareInfo, FirmwareInfoType,
     FirmwareMbrSignature, FirmwareVbeddcInfo,

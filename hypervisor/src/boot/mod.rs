@@ -8,6 +8,7 @@ pub(crate) mod cmdline;
 pub(crate) mod consoles;
 pub(crate) mod dom0;
 pub(crate) mod dom0_mem;
+pub(crate) mod efi;
 pub(crate) mod loader;
 pub(crate) mod memory;
 pub(crate) mod memory_map;
@@ -73,6 +74,7 @@ pub(crate) fn start(magic: u32, info: u64) -> ! {
         console::resize_ring(bytes as usize);
     }
     platform::prepare_reset(&acpi);
+    efi::init(&boot);
     log::info!("System RAM: {} MiB, free {} MiB", map.usable_bytes() >> 20, frame_table::free_frames() >> 8);
     sync::set_relax_hook(flush::poll);
     idt::init();

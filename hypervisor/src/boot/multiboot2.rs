@@ -50,6 +50,9 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<BootInfo, BootInfoError> {
     if boot.memory_map.is_empty() {
         boot.memory_map = efi_regions(boot.efi.as_ref())?;
     }
+    // What runtime services live in is nobody else's, whatever the loader made of it.
+    let runtime = boot.efi.iter().flat_map(super::efi::runtime_regions);
+    boot.memory_map.extend(runtime.map(|e| Region::from_len(e.start, e.pages.saturating_mul(4096), Kind::Reserved)));
     Ok(boot)
 }
 

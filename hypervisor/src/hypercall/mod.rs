@@ -15,6 +15,7 @@ pub(crate) mod memory_reservation;
 pub(crate) mod mmu;
 pub(crate) mod multicall;
 pub(crate) mod physdev_op;
+pub(crate) mod platform_efi;
 pub(crate) mod platform_firmware;
 pub(crate) mod platform_op;
 pub(crate) mod pv_state;

@@ -13,7 +13,7 @@ use hypercalls::platform::{
 
 use crate::boot;
 use crate::domain::{shared_info, table};
-use crate::hypercall::{Args, Cx, HypercallResult, Outcome, platform_firmware};
+use crate::hypercall::{Args, Cx, HypercallResult, Outcome, platform_efi, platform_firmware};
 use crate::pv::guest_access;
 use crate::time::system::{self, now_ns};
 use crate::time::wallclock::Wallclock;
@@ -54,7 +54,7 @@ pub(crate) fn platform_op(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
             set_date(Wallclock::new(time.secs.into(), time.nsecs, time.system_time));
         }
         PlatformOp::FIRMWARE_INFO => platform_firmware::info(op.payload(), GuestHandle::new(payload))?,
-        PlatformOp::EFI_RUNTIME_CALL => platform_firmware::runtime_call(cx, op.payload(), GuestHandle::new(payload))?,
+        PlatformOp::EFI_RUNTIME_CALL => platform_efi::runtime_call(cx, op.payload(), GuestHandle::new(payload))?,
         PlatformOp::ENTER_ACPI_SLEEP => enter_acpi_sleep(op.payload())?,
         PlatformOp::GET_CPUINFO => guest_access::write(GuestHandle::new(payload), &cpu_info(op.payload()))?,
         PlatformOp::GET_CPU_VERSION => guest_access::write(GuestHandle::new(payload), &cpu_version(op.payload()))?,

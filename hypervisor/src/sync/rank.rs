@@ -35,6 +35,8 @@ pub(crate) enum Rank {
     TimerQueue,
     /// Interrupt lines and controllers.
     InterruptLine,
+    /// EFI runtime services.
+    Firmware,
     /// PCI configuration space, CMOS and other index/data ports.
     PortPair,
     /// Console ring and devices.

@@ -123,6 +123,13 @@ impl FpuArea {
     }
 }
 
+/// Sets the FPU up as code that expects it fresh wants it: FCW 0x37f, MXCSR 0x1f80. What was in it is lost.
+pub(crate) fn reset() {
+    let mxcsr = 0x1f80_u32;
+    // SAFETY: no compiled code uses the FPU; TS is clear, as for XSAVE.
+    unsafe { core::arch::asm!("fninit", "ldmxcsr [{}]", in(reg) &raw const mxcsr, options(nostack)) };
+}
+
 /// Is a value acceptable for XCR0? SDM vol. 1 13.3; CVE-2013-2078.
 pub(crate) fn is_valid_xcr0(value: u64) -> bool {
     let supported = supported_xcr0();

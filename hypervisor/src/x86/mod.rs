@@ -6,6 +6,7 @@ pub(crate) mod context;
 pub(crate) mod cpu;
 pub(crate) mod cpuid;
 pub(crate) mod debug_exit;
+pub(crate) mod efi;
 pub(crate) mod entry;
 pub(crate) mod fpu;
 pub(crate) mod gdt;
