@@ -143,7 +143,7 @@ fn describe(vcpu: &Vcpu) {
     let flags = vcpu.pause_flags.load(Ordering::Acquire);
     let info = vcpu.info();
     line(format_args!(
-        "  v{}: CPU {}{}{}{}{}, upcall pending {} mask {}, selectors {:#x}, poll port {}",
+        "  v{}: CPU {}{}{}{}{}, upcall pending {} mask {}, pending selector {:#x}, poll port {}",
         vcpu.id.raw(),
         vcpu.cpu.load(Ordering::Relaxed),
         if vcpu.on_cpu.load(Ordering::Relaxed) { " (on it)" } else { "" },
