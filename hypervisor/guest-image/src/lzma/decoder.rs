@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 //! The decoder itself: literals and matches out of a range-coded stream.
 
+use core::hint;
+
 use super::model::{Decisions, Lengths, Literal, MAX_LITERAL_BITS, Model, at};
 use super::range::Range;
 use super::window;
@@ -96,8 +98,10 @@ impl Decoder {
                 if count > limit.wrapping_sub(at_pos) {
                     return None;
                 }
-                window::repeat(out, at_pos, (distance as usize).wrapping_add(1), count)?;
-                at_pos = at_pos.wrapping_add(count);
+                // Else the compiler keeps what the copy derives from the position up to date through all literals, in memory.
+                let start = hint::black_box(at_pos);
+                window::repeat(out, start, (distance as usize).wrapping_add(1), count)?;
+                at_pos = start.wrapping_add(count);
                 continue;
             }
             let before = usize::from(out.get(at_pos.wrapping_sub(1)).copied().unwrap_or_default());
