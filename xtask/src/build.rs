@@ -6,6 +6,7 @@ use crate::tools::{self, Need};
 use anyhow::{Context, Result, bail};
 use harness::{paths, process};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -137,5 +138,6 @@ fn place(from: &Path, to: &Path) -> Result<()> {
     if fs::read(to).is_ok_and(|old| old == bytes) {
         return Ok(());
     }
-    process::write_atomically(to, &bytes)
+    process::write_atomically(to, &bytes)?;
+    fs::set_permissions(to, fs::Permissions::from_mode(0o755)).context("cannot make it executable")
 }

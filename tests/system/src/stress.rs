@@ -39,8 +39,10 @@ forks() {
         [ "$(echo $i | cat | sed s/^/x/)" = x$i ] || return 1
     done
 }
+# A little more than is free, so that some of it is always on the disk.
+mib=$(awk '/^MemAvailable/ { print int($2 / 1024) + 24 }' /proc/meminfo)
 modules() { modprobe dummy && [ -d /sys/module/dummy ] && modprobe -r dummy && [ ! -d /sys/module/dummy ]; }
-./stress_memory SECONDS MIB || echo "bad memory" &
+./stress_memory SECONDS $mib || echo "bad memory" &
 ./stress_avx SECONDS || echo "bad avx" &
 ./stress_signals SECONDS || echo "bad signals" &
 ./stress_ptrace SECONDS || echo "bad ptrace" &
@@ -72,14 +74,13 @@ fn programs(names: &[&str]) -> Result<Vec<ExtraFile>> {
 fn stress(context: &Context) -> Result<Outcome> {
     let seconds = if context.long { 300 } else { 45 };
     let mut spec = spec(context);
-    spec.machine.memory_mib = 384;
+    spec.machine.memory_mib = 512;
     spec.files = programs(PROGRAMS)?;
     let swap = scratch_file("swap");
     fs::create_dir_all(paths::scratch())?;
     File::create(&swap)?.set_len(1 << 30)?;
     spec.machine.disks.push((DiskKind::VirtioBlk, swap.clone()));
-    // A little more than is free, so that some of it is always on the disk.
-    let script = SCRIPT.replace("SECONDS", &seconds.to_string()).replace("MIB", "320");
+    let script = SCRIPT.replace("SECONDS", &seconds.to_string());
     let script = format!("{script}{}", dmesg::SCRIPT);
     let done = spec.exec(&log_name(context, "stress"), &script, Duration::from_secs(500 + 2 * seconds));
     fs::remove_file(swap)?;
