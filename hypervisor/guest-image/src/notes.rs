@@ -28,6 +28,8 @@ pub struct XenNotes {
     pub init_p2m: Option<u64>,
     /// Whether the kernel takes the RAM disk as a frame number, unmapped.
     pub mod_start_pfn: bool,
+    /// Whether it wants `VMASST_TYPE_pae_extended_cr3` on from the start (PAE_MODE "yes").
+    pub extended_cr3: bool,
     /// The features the kernel can use (`XENFEAT_*` bits), if it lists them.
     pub supported_features: Option<u64>,
 }
@@ -59,6 +61,7 @@ impl XenNotes {
             paddr_offset: found.paddr_offset.unwrap_or(0),
             init_p2m: found.init_p2m,
             mod_start_pfn: found.mod_start_pfn,
+            extended_cr3: found.extended_cr3,
             supported_features: found.supported_features,
         })
     }
@@ -87,6 +90,7 @@ struct Found {
     speaks_xen3: bool,
     init_p2m: Option<u64>,
     mod_start_pfn: bool,
+    extended_cr3: bool,
     supported_features: Option<u64>,
 }
 
@@ -122,6 +126,7 @@ impl Found {
             ElfNote::XEN_VERSION => self.speaks_xen3 = desc.starts_with(b"xen-3."),
             ElfNote::INIT_P2M => self.init_p2m = Some(number()?),
             ElfNote::MOD_START_PFN => self.mod_start_pfn = number()? != 0,
+            ElfNote::PAE_MODE => self.extended_cr3 = desc.starts_with(b"yes"),
             ElfNote::SUPPORTED_FEATURES => self.supported_features = Some(number()?),
             // The rest is for other loaders, for suspend, or demands of 32-bit days.
             _ => {}

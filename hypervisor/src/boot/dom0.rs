@@ -7,12 +7,14 @@ use alloc::sync::Arc;
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::sync::atomic::Ordering;
 
 use guest_image::start_info::{Links, Params};
 use guest_image::{ImageError, Kernel, Plan, Request, Role, bzimage, page_tables, start_info};
 use hypercalls::frame::{Mfn, Pfn};
 use hypercalls::ids::{DomId, VcpuId};
 use hypercalls::start_info::VgaConsoleInfo;
+use hypercalls::vm_assist::VmAssistType;
 
 use crate::boot::cmdline::{self, Options};
 use crate::boot::dom0_mem::TooLittle;
@@ -160,6 +162,9 @@ pub(crate) fn build(source: &Source<'_>, options: &Options, cpus: u32) -> Result
     };
     let plan = Plan::new(&kernel, &request)?;
     let domain = new_domain(options, cpus)?;
+    if kernel.notes().extended_cr3 {
+        domain.vm_assist.fetch_or(1 << VmAssistType::PAE_EXTENDED_CR3.raw(), Ordering::Relaxed);
+    }
     if let Some(max) = pages.max {
         domain.memory.lock().max_pages = max.max(pages.initial);
     }
@@ -207,13 +212,13 @@ fn new_domain(options: &Options, cpus: u32) -> Result<DomainRef, BuildError> {
         grant_limits: grant_tables::Limits::default(),
     })
     .map_err(|errno| BuildError::Tables(errno.to_string()))?;
+    shared_info::mask_upcalls(&domain);
     let domain = table::insert(domain).map_err(|errno| BuildError::Tables(errno.to_string()))?;
     for id in 0..max_vcpus {
         let vcpu = Arc::new(Vcpu::new(&domain, VcpuId::new(id), sched::add_unit(), FpuArea::new(), time::system::now_ns()));
         domain.add_vcpu(vcpu.clone());
         run::register(&vcpu);
         if id < crate::config::LEGACY_MAX_VCPUS {
-            vcpu.info().upcall_mask().store(1, core::sync::atomic::Ordering::Relaxed);
             shared_info::update_time(&vcpu);
         }
     }
