@@ -16,6 +16,7 @@ use crate::domain::memory::WritableRef;
 use crate::mm::map;
 use crate::sched::runstate::Runstate;
 use crate::sync::{Owned, Rank, SpinLock};
+use crate::time::system::now_ns;
 use crate::x86::fpu::FpuArea;
 use crate::x86::ipi;
 use crate::x86::percpu::{self, CpuId};
@@ -71,8 +72,6 @@ pub(crate) struct Vcpu {
     pub(crate) info_page: SpinLock<Option<WritableRef>>,
     /// Accounting for vcpu_runstate_info.
     pub(crate) runstate: SpinLock<Runstate>,
-    /// Singleshot timer's deadline in system time, 0 if none (`time`).
-    pub(crate) timer_deadline: AtomicU64,
     /// Periodic timer: period in ns, 0 if none.
     pub(crate) timer_period: AtomicU64,
     /// Guest address of the runstate area, 0 if none.
@@ -238,7 +237,6 @@ impl Vcpu {
             info_addr: AtomicU64::new(domain.shared_info.to_addr() + slot * 64),
             info_page: SpinLock::new(Rank::PageList, None),
             runstate: SpinLock::new(Rank::RunQueue, Runstate::new(now_ns)),
-            timer_deadline: AtomicU64::new(0),
             timer_period: AtomicU64::new(0),
             runstate_area: AtomicU64::new(0),
             time_area: AtomicU64::new(0),
@@ -311,6 +309,7 @@ impl Vcpu {
     /// Tells the scheduler, after one reason not to run has gone, if none is left.
     pub(crate) fn wake(&self) {
         if self.is_runnable() {
+            self.runstate.lock().wake(now_ns());
             crate::sched::wake(self.unit);
         }
     }

@@ -39,6 +39,13 @@ impl Runstate {
         self.since = now;
     }
 
+    /// It wants a CPU now. A running one goes on running.
+    pub(crate) fn wake(&mut self, now: u64) {
+        if matches!(self.state, State::Blocked | State::Offline) {
+            self.change(State::Runnable, now);
+        }
+    }
+
     /// State, since when, and totals; the current state's total counts up to `since` only, as the ABI wants it.
     pub(crate) fn snapshot(&self) -> (State, u64, [u64; 4]) {
         (self.state, self.since, self.time)
@@ -65,5 +72,15 @@ mod tests {
         runstate.change(State::Running, 190);
         assert_eq!(runstate.snapshot(), (State::Running, 200, [40, 10, 0, 50]));
         assert_eq!(runstate.totals(260).iter().sum::<u64>(), 160);
+    }
+
+    #[test]
+    fn waking_ends_sleep_only() {
+        let mut runstate = Runstate::new(100);
+        runstate.wake(110);
+        assert_eq!(runstate.snapshot(), (State::Runnable, 110, [0, 0, 0, 10]));
+        runstate.change(State::Running, 120);
+        runstate.wake(130);
+        assert_eq!(runstate.snapshot(), (State::Running, 120, [0, 10, 0, 10]));
     }
 }
