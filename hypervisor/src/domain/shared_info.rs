@@ -7,6 +7,7 @@ use core::sync::atomic::{Ordering, fence};
 use hypercalls::handle::GuestHandle;
 use hypercalls::vcpu::VcpuRunstateInfo;
 
+use crate::config::LEGACY_MAX_VCPUS;
 use crate::domain::Domain;
 use crate::domain::vcpu::{Vcpu, pending};
 use crate::mm::map;
@@ -17,11 +18,23 @@ use crate::x86::instr;
 
 /// Offsets in shared_info.
 const WC_VERSION: usize = 0xc00;
+/// Size of vcpu_info; the first is at the start of shared_info.
+const VCPU_INFO: usize = 64;
+/// evtchn_upcall_mask in the first word of vcpu_info.
+const UPCALL_MASK: u64 = 1 << 8;
 /// Offset of vcpu_time_info in vcpu_info.
 const TIME: usize = 0x20;
 /// Time is being updated (top bit of state_entry_time, VMASST_TYPE_runstate_update_flag).
 const RUNSTATE_UPDATE: u64 = 1 << 63;
 const VMASST_RUNSTATE_UPDATE_FLAG: u32 = 5;
+
+/// Masks the events of every vCPU that a new shared info page has room for, whether or not the domain has so many.
+pub(crate) fn mask_upcalls(domain: &Domain) {
+    let slots = map::words(domain.shared_info).chunks(VCPU_INFO / 8).take(LEGACY_MAX_VCPUS as usize);
+    for first in slots.filter_map(<[_]>::first) {
+        first.fetch_or(UPCALL_MASK, Ordering::Relaxed);
+    }
+}
 
 /// Writes the vCPU's vcpu_time_info from this CPU's counter; the guest may read at any moment.
 pub(crate) fn update_time(vcpu: &Vcpu) {
