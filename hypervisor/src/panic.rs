@@ -27,11 +27,17 @@ pub fn report(info: &PanicInfo<'_>) -> ! {
     }
     let cpu = percpu::this();
     write_fmt_panic(format_args!(
-        "\n(XEN) ----[ Xenolith {} (Xen 4.17{}) ]----\n(XEN) CPU {}: hypervisor {info}\n",
+        "\n(XEN) ----[ Xenolith {} (Xen 4.17{}) ]----\n",
         env!("CARGO_PKG_VERSION"),
-        config::EXTRA_VERSION,
-        cpu.id().raw()
+        config::EXTRA_VERSION
     ));
+    let number = cpu.id().raw();
+    match info.location() {
+        Some(location) => {
+            write_fmt_panic(format_args!("(XEN) CPU {number}: panic at {location}: {}\n", info.message()));
+        }
+        None => write_fmt_panic(format_args!("(XEN) CPU {number}: panic: {}\n", info.message())),
+    }
     write_fmt_panic(format_args!(
         "(XEN) cr0: {:016x}   cr2: {:016x}   cr3: {:016x}   cr4: {:016x}\n",
         instr::read_cr0(),
