@@ -83,7 +83,8 @@ impl ConsoleRing {
     }
 
     /// The position behind the newest byte.
-    pub(crate) fn end(&self) -> u32 {
+    #[cfg(test)]
+    fn end(&self) -> u32 {
         self.end
     }
 
