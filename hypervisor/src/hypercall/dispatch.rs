@@ -22,7 +22,7 @@ const RFLAGS_TF_RF: u64 = 0x1_0100;
 pub(crate) fn from_registers(cx: &mut Cx<'_>) -> Result<(), &'static str> {
     let regs = cx.state.entry.regs;
     let args = [regs.rdi, regs.rsi, regs.rdx, regs.r10, regs.r8, regs.r9];
-    let result = call(cx, HypercallNumber(regs.rax & 0xffff_ffff), &args);
+    let result = call(cx, HypercallNumber(regs.rax), &args);
     let regs = &mut cx.state.entry.regs;
     match result {
         Ok(Outcome::Done(value)) => regs.rax = value,
