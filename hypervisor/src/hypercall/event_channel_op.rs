@@ -139,20 +139,20 @@ fn bind_ipi(cx: &Cx<'_>, arg: GuestHandle<EvtchnBindIpi>) -> Result<(), Errno> {
     written(cx.domain(), op.port, guest_access::write(arg, &op))
 }
 
-/// EVTCHNOP_bind_pirq: a number out of range or not mapped EINVAL, one the domain has no right to EPERM; EEXIST, ENOSPC, ENOMEM.
+/// EVTCHNOP_bind_pirq: a number out of range EINVAL, one that is not mapped EPERM (the right is to the line behind it, and there is
+/// none); EEXIST, ENOSPC, ENOMEM.
 /// Whether the line may be shared was decided when it was mapped.
 fn bind_pirq(cx: &Cx<'_>, arg: GuestHandle<EvtchnBindPirq>) -> Result<(), Errno> {
     let mut op = guest_access::read(arg)?;
     let domain = cx.domain();
-    let is_mapped = {
+    {
         let pirqs = domain.pirqs.lock();
         if !pirqs.is_valid(op.pirq) {
             return Err(Errno::EINVAL);
         }
-        pirqs.source(op.pirq).is_some()
-    };
-    if !is_mapped && !domain.rights.lock().irqs.contains(op.pirq.raw().into()) {
-        return Err(Errno::EPERM);
+        if pirqs.source(op.pirq).is_none() {
+            return Err(Errno::EPERM);
+        }
     }
     op.port = domain.events.lock().table.bind_pirq(op.pirq)?;
     if let Err(errno) = guest::bind(domain, op.pirq, cpu_of(domain, VcpuId::new(0))) {
