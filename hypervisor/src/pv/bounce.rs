@@ -7,6 +7,7 @@
 use core::sync::atomic::Ordering;
 
 use hypercalls::trap::TrapFlags;
+use hypercalls::vm_assist::VmAssistType;
 use zerocopy::IntoBytes;
 
 use crate::domain::vcpu::{Callback, PendingTrap, Vcpu, VcpuState};
@@ -76,7 +77,7 @@ pub(crate) fn callback(vcpu: &Vcpu, state: &mut VcpuState, handler: Callback) ->
 
 fn enter(vcpu: &Vcpu, state: &mut VcpuState, entry: Entry) -> Result<(), &'static str> {
     let from_user = !state.kernel_mode;
-    let keeps_iopl = vcpu.domain.assists(4);
+    let keeps_iopl = vcpu.domain.assists(VmAssistType::ARCHITECTURAL_IOPL.raw());
     let regs = state.entry.regs;
     let mask = vcpu.info().upcall_mask();
     let old_mask = mask.load(Ordering::Relaxed);

@@ -8,6 +8,7 @@ use core::sync::atomic::Ordering;
 
 use hypercalls::frame::Mfn;
 use hypercalls::handle::GuestHandle;
+use hypercalls::vm_assist::VmAssistType;
 
 use crate::domain::vcpu::{Vcpu, VcpuState};
 use crate::hypercall::continuation::Budget;
@@ -98,7 +99,7 @@ pub(crate) fn privileged(vcpu: &Arc<Vcpu>, state: &mut VcpuState) -> bool {
             Ok(false) => Ok(()),
             Err(stop) => Err(stop),
         },
-        Insn::Cli | Insn::Sti => allow(may_do_io(state)),
+        Insn::Cli | Insn::Sti => allow(may_do_io(vcpu, state)),
         Insn::Cpuid => {
             cpuid(vcpu, state);
             Ok(())
@@ -125,9 +126,15 @@ fn allow(condition: bool) -> Emulated {
     if condition { Ok(()) } else { Err(Stop::Refused) }
 }
 
-/// May the present mode touch ports and the interrupt flag, by its virtual IOPL? The guest kernel counts as ring 1.
-fn may_do_io(state: &VcpuState) -> bool {
-    state.iopl >= if state.kernel_mode { 1 } else { 3 }
+/// May the present mode touch ports and the interrupt flag, by its virtual IOPL? The guest kernel counts as ring 1, or as ring 0 if
+/// the IOPL is in the flags it sees.
+fn may_do_io(vcpu: &Vcpu, state: &VcpuState) -> bool {
+    let ring = match state.kernel_mode {
+        true if vcpu.domain.assists(VmAssistType::ARCHITECTURAL_IOPL.raw()) => 0,
+        true => 1,
+        false => 3,
+    };
+    state.iopl >= ring
 }
 
 fn kernel_only(vcpu: &Arc<Vcpu>, state: &mut VcpuState, insn: Insn) -> Emulated {
@@ -270,8 +277,8 @@ fn width(size: u8) -> Width {
 }
 
 /// The access, if the virtual IOPL or the I/O bitmap lets the present mode make it.
-fn access(state: &VcpuState, port: u16, size: u8) -> Result<io::Access, Stop> {
-    if !may_do_io(state) && !bitmap_allows(state, port, size) {
+fn access(vcpu: &Vcpu, state: &VcpuState, port: u16, size: u8) -> Result<io::Access, Stop> {
+    if !may_do_io(vcpu, state) && !bitmap_allows(state, port, size) {
         return Err(Stop::Refused);
     }
     Ok(io::Access { port, width: width(size) })
@@ -314,7 +321,7 @@ fn port_number(state: &VcpuState, port: Port) -> u16 {
 }
 
 fn port_in(vcpu: &Vcpu, state: &mut VcpuState, port: Port, size: u8) -> Emulated {
-    let access = access(state, port_number(state, port), size)?;
+    let access = access(vcpu, state, port_number(state, port), size)?;
     let value = u64::from(read_port(vcpu, access));
     let rax = &mut state.entry.regs.rax;
     *rax = match size {
@@ -326,7 +333,7 @@ fn port_in(vcpu: &Vcpu, state: &mut VcpuState, port: Port, size: u8) -> Emulated
 }
 
 fn port_out(vcpu: &Vcpu, state: &mut VcpuState, port: Port, size: u8) -> Emulated {
-    let access = access(state, port_number(state, port), size)?;
+    let access = access(vcpu, state, port_number(state, port), size)?;
     write_port(vcpu, access, state.entry.regs.rax as u32);
     Ok(())
 }
@@ -344,7 +351,7 @@ fn string_in(vcpu: &Vcpu, state: &mut VcpuState, size: u8, rep: bool) -> Result<
     if rep && state.entry.regs.rcx == 0 {
         return Ok(false);
     }
-    let access = access(state, state.entry.regs.rdx as u16, size)?;
+    let access = access(vcpu, state, state.entry.regs.rdx as u16, size)?;
     let target = state.entry.regs.rdi;
     let mut bytes = [0_u8; 4];
     let element = bytes.get_mut(..usize::from(size)).ok_or(Stop::Refused)?;
@@ -369,7 +376,7 @@ fn string_out(
     if rep && state.entry.regs.rcx == 0 {
         return Ok(false);
     }
-    let access = access(state, state.entry.regs.rdx as u16, size)?;
+    let access = access(vcpu, state, state.entry.regs.rdx as u16, size)?;
     let base = match segment {
         decode::Segment::Fs => context::fs_base(),
         decode::Segment::Gs => context::gs_base(),

@@ -7,6 +7,7 @@ use core::sync::atomic::Ordering;
 
 use hypercalls::handle::GuestHandle;
 use hypercalls::trap::IretContext;
+use hypercalls::vm_assist::VmAssistType;
 
 use crate::hypercall::{Cx, Fault, HypercallResult, Outcome};
 use crate::pv::{guest_access, switch};
@@ -16,13 +17,14 @@ use crate::x86::regs::{EXIT_IRET, EXIT_SYSRET};
 const VGCF_IN_SYSCALL: u64 = 0x100;
 const RFLAGS_FIXED: u64 = 2;
 const RFLAGS_IF: u64 = 1 << 9;
-const RFLAGS_IOPL: u64 = 3 << 12;
+const RFLAGS_IOPL_SHIFT: u32 = 12;
+const RFLAGS_IOPL: u64 = 3 << RFLAGS_IOPL_SHIFT;
 const RFLAGS_VM: u64 = 1 << 17;
 /// Bits that exist.
 const RFLAGS_KNOWN: u64 = 0x003f_ffd7;
 
 /// Restores registers from the frame at the guest's stack pointer, to kernel or user mode by its cs, and sets the event mask
-/// from its IF. A bad frame crashes the domain; bad selectors fault in the guest.
+/// from its IF; with VMASST architectural_iopl also the virtual IOPL. A bad frame crashes the domain; bad selectors fault in the guest.
 pub(crate) fn iret(cx: &mut Cx<'_>) -> HypercallResult {
     let frame: IretContext = guest_access::read(GuestHandle::new(cx.state.entry.regs.rsp))
         .map_err(|_| Fault::Crash("iret hypercall: cannot read the frame on the stack"))?;
@@ -45,6 +47,9 @@ pub(crate) fn iret(cx: &mut Cx<'_>) -> HypercallResult {
     } else {
         regs.rcx = frame.rcx;
         regs.r11 = frame.r11;
+    }
+    if cx.domain().assists(VmAssistType::ARCHITECTURAL_IOPL.raw()) {
+        cx.state.iopl = (frame.rflags >> RFLAGS_IOPL_SHIFT & 3) as u8;
     }
     cx.state.nmi_masked = false;
     cx.vcpu.info().upcall_mask().store(u8::from(frame.rflags & RFLAGS_IF == 0), Ordering::Release);
