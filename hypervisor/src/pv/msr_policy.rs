@@ -135,7 +135,6 @@ pub(crate) fn write(msr: u32, value: u64, cx: &Context) -> Write {
         KERNEL_GS_BASE => base(Register::KernelGsBase, value),
         TSC_AUX if value >> 32 == 0 => Write::Register(Register::TscAux, value),
         IA32_EFER if value == EFER => Write::Ignore,
-        IA32_PAT if value == PAT => Write::Ignore,
         // Zero is written before the revision is read.
         UCODE_REV | MCG_STATUS | MISC_FEATURES_ENABLES if value == 0 => Write::Ignore,
         K7_PERF_FIRST..=K7_PERF_LAST | HWCR | DE_CFG if cx.is_amd => Write::Ignore,
@@ -178,6 +177,7 @@ mod tests {
         assert_eq!(read(0xc001_1029, &AMD), Read::Value(2));
         assert_eq!(read(0x1a0, &INTEL), Read::Value(0x1801));
         assert_eq!(write(0xc000_0080, 0xd01, &AMD), Write::Ignore);
+        assert_eq!(write(0x277, PAT, &AMD), Write::Fault);
         assert_eq!(write(0xc000_0080, 0x501, &AMD), Write::Fault);
         assert_eq!(write(0xc000_0103, 1 << 32, &AMD), Write::Fault);
         assert_eq!(write(0x4000_0000, 0x1234_5000, &AMD), Write::HypercallPage(0x12345));
