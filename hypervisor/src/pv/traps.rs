@@ -44,7 +44,12 @@ pub(crate) fn exception(vcpu: &Arc<Vcpu>, state: &mut VcpuState) -> Result<(), &
         PF => page_fault(vcpu, state),
         GP => general_protection(vcpu, state),
         UD if emulate::forced_cpuid(vcpu, state) => {}
-        NM if state.task_switched => state.inject(NM, None),
+        NM if state.task_switched => {
+            // The exception opens the FPU: a handler that restores the state need not ask for it.
+            state.task_switched = false;
+            crate::x86::cpu::set_task_switched(false);
+            state.inject(NM, None);
+        }
         // The guest never set TS: a switch left it, cannot happen while state is restored eagerly.
         NM => crate::x86::cpu::set_task_switched(false),
         DB => {
