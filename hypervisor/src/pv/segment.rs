@@ -82,7 +82,9 @@ pub(crate) fn set_ldt(cx: &mut Cx<'_>, base: u64, entries: u32) -> Result<(), Er
     drop_ldt(cx.state);
     cx.state.ldt_base = base;
     cx.state.ldt_entries = entries;
-    forget_ldt_mappings(percpu::this());
+    let cpu = percpu::this();
+    forget_ldt_mappings(cpu);
+    gdt::set_ldt_length(cpu, entries);
     Ok(())
 }
 
@@ -101,8 +103,10 @@ pub(crate) fn forget_ldt_mappings(cpu: &CpuLocal) {
     }
 }
 
-/// Maps the LDT pages that the vCPU has already found.
-pub(crate) fn map_known_ldt(cpu: &CpuLocal, state: &VcpuState) {
+/// Makes the vCPU's LDT this CPU's, with the pages that it has already found.
+pub(crate) fn load_ldt(cpu: &CpuLocal, state: &VcpuState) {
+    forget_ldt_mappings(cpu);
+    gdt::set_ldt_length(cpu, state.ldt_entries);
     for (page, frame) in state.ldt_frames.iter().enumerate() {
         if frame.is_some() {
             host_pt::set_window(cpu.id(), LDT_FIRST_PAGE.saturating_add(page), *frame);

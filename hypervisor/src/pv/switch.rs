@@ -77,8 +77,7 @@ pub(crate) fn load(cpu: &CpuLocal, vcpu: &Vcpu, state: &mut VcpuState) {
     cpu.set_entry_stack(state.entry.end_of_regs());
     load_tables(state);
     segment::load_gdt(cpu, state);
-    segment::forget_ldt_mappings(cpu);
-    segment::map_known_ldt(cpu, state);
+    segment::load_ldt(cpu, state);
     state.fpu.restore();
     context::load_selectors(state.selectors);
     context::set_fs_base(state.fs_base);

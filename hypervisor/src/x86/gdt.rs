@@ -3,7 +3,7 @@
 //! per-CPU windows in which a guest's own GDT and LDT frames become the hardware's tables.
 //!
 //! Each CPU has a window of 32 pages: 14 for the guest's GDT frames, one with the reserved descriptors, one unused, 16
-//! for its LDT. GDTR and LDTR never change; a vCPU switch rewrites the window's mappings.
+//! for its LDT. GDTR never changes; a vCPU switch rewrites the window's mappings and, if the LDT has another length, LDTR.
 // UNSAFETY: loads descriptor tables and writes the reserved page through the direct map.
 #![expect(unsafe_code, reason = "descriptor tables")]
 
@@ -31,6 +31,8 @@ const LDT_SELECTOR: u16 = 0xe050;
 pub(crate) const GUEST_GDT_PAGES: usize = 14;
 /// Page of the window at which the LDT starts.
 pub(crate) const LDT_FIRST_PAGE: usize = 16;
+/// Entries of the largest LDT, which fills the window's other half.
+const LDT_MAX_ENTRIES: u32 = 0x2000;
 /// Pages in a CPU's window.
 pub(crate) const WINDOW_PAGES: usize = 32;
 
@@ -83,10 +85,6 @@ pub(crate) fn fill_reserved(page: &[AtomicU64; 512], local: &CpuLocal) {
     let (low, high) = system_descriptor(core::ptr::from_ref(&local.tss) as u64, 103, 9);
     set(TSS_SELECTOR, low);
     set(TSS_SELECTOR + 8, high);
-    let ldt = window(local.id()) + (LDT_FIRST_PAGE * 4096) as u64;
-    let (low, high) = system_descriptor(ldt, 0xffff, 2);
-    set(LDT_SELECTOR, low);
-    set(LDT_SELECTOR + 8, high);
 }
 
 /// Loads GDTR, CS, SS, TR and LDTR on this CPU, whose window is mapped.
@@ -101,6 +99,29 @@ pub(crate) fn load(cpu: CpuId) {
             cs = in(reg) u64::from(HYPERVISOR_CS), tmp = out(reg) _, ss = in(reg) u32::from(HYPERVISOR_DS),
         );
         instr::ltr(TSS_SELECTOR);
+        instr::lldt(0);
+    }
+}
+
+/// Gives this CPU's LDT, whose pages are those of the window, a length in entries; none if it is 0.
+pub(crate) fn set_ldt_length(local: &CpuLocal, entries: u32) {
+    if local.ldt_entries.swap(entries, Ordering::Relaxed) == entries {
+        return;
+    }
+    if entries == 0 {
+        // SAFETY: the null selector is allowed: selectors of the LDT raise #GP then.
+        unsafe { instr::lldt(0) };
+        return;
+    }
+    let limit = u64::from(entries.min(LDT_MAX_ENTRIES)) * 8 - 1;
+    let (low, high) = system_descriptor(window(local.id()) + (LDT_FIRST_PAGE * 4096) as u64, limit, 2);
+    let page = window(local.id()) + (GUEST_GDT_PAGES * 4096) as u64;
+    let at = (page + u64::from(LDT_SELECTOR - 0xe000)) as *const AtomicU64;
+    // SAFETY: page 14 of this CPU's window is the writable page that `fill_reserved` filled, of 512 words and mapped for ever;
+    // the descriptor, of an LDT within the window, is complete before it is loaded.
+    unsafe {
+        (*at).store(low, Ordering::Relaxed);
+        (*at.add(1)).store(high, Ordering::Relaxed);
         instr::lldt(LDT_SELECTOR);
     }
 }

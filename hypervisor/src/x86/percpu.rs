@@ -58,6 +58,8 @@ pub(crate) struct CpuLocal {
     pub(crate) gdt_frames: AtomicU32,
     /// Guest LDT pages mapped in this CPU's window, one bit a page.
     pub(crate) ldt_pages: AtomicU32,
+    /// Entries of the LDT in LDTR; 0: the null selector (`gdt::set_ldt_length`).
+    pub(crate) ldt_entries: AtomicU32,
     /// Interrupts that arrived, for debug keys.
     pub(crate) interrupts: AtomicU64,
     /// NMIs seen.
