@@ -71,9 +71,21 @@ pub(crate) fn init(map: &MemoryMap, reserved: &[Range<u64>]) -> Result<(), Memor
     }
     let (rest, end) = host_pt::take_early_rest();
     frame_table::add_memory(Mfn::from_addr(rest.next_multiple_of(4096)), Mfn::from_addr(end));
-    frame_table::count_reserved((image.end - image.start + (rest - start)) >> 12);
+    keep(map, &(image.start..image.end));
+    keep(map, &(start..rest));
     heap::init_main();
     Ok(())
+}
+
+/// Declares a range the hypervisor's own, as far as there is memory: it would pass for a device's else.
+fn keep(map: &MemoryMap, range: &Range<u64>) {
+    for region in map.regions().iter().filter(|region| region.kind != Kind::Reserved) {
+        let first = region.start.max(range.start) >> 12;
+        let end = region.end.min(range.end).min(DIRECT_MAP_BYTES).div_ceil(4096);
+        if first < end {
+            frame_table::add_reserved(Mfn::new(first), Mfn::new(end));
+        }
+    }
 }
 
 /// Gives the modules' memory to the allocator once they have been used.

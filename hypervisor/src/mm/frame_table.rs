@@ -95,9 +95,12 @@ pub(crate) fn add_memory(start: Mfn, end: Mfn) {
     BUDDY.lock().add_range(&mut Links, start.raw(), end.raw());
 }
 
-/// Counts memory that is managed but never free (the image, the tables).
-pub(crate) fn count_reserved(frames: u64) {
-    TOTAL.fetch_add(frames, Ordering::Relaxed);
+/// Declares memory that is managed but never free (the image, the tables), at boot. It has no owner, so nobody can map it.
+pub(crate) fn add_reserved(start: Mfn, end: Mfn) {
+    for number in start.raw()..end.raw() {
+        Links::frame(number).set_ram();
+    }
+    TOTAL.fetch_add(end.raw() - start.raw(), Ordering::Relaxed);
 }
 
 /// Frames free now.

@@ -8,6 +8,7 @@ use core::sync::atomic::Ordering;
 use hypercalls::frame::Mfn;
 
 use crate::mm::{frame_table, map};
+use crate::pv::validate;
 
 const PRESENT: u64 = 1;
 const LARGE: u64 = 0x80;
@@ -52,8 +53,11 @@ pub(crate) fn steps(root: Mfn, address: u64) -> impl Iterator<Item = Step> {
     })
 }
 
-/// A 4 KiB page of memory that an address is mapped to, and whether it may be executed there.
+/// A 4 KiB page of memory that an address of the guest's is mapped to, and whether it may be executed there.
 pub(crate) fn page(root: Mfn, address: u64) -> Option<(Mfn, bool)> {
+    if !validate::is_guest_slot((address >> 39 & 511) as usize) {
+        return None;
+    }
     let mut executable = true;
     let mut last = None;
     for step in steps(root, address) {
