@@ -137,8 +137,11 @@ pub(crate) enum Update {
 
 /// Decides an update of a live entry from `old` to the guest's `new`.
 ///
-/// EINVAL: a flag or an address bit the guest may not set, or a foreign table.
+/// EINVAL: a flag the guest may not set, a table beyond the machine's addresses, or a foreign one.
 pub(crate) fn update(level: Level, old: u64, new: u64, cx: &Context) -> Result<Update, Errno> {
+    if level != Level::L1 && cx.is_foreign {
+        return Err(Errno::EINVAL);
+    }
     if new & PRESENT == 0 {
         return Ok(Update::Replace { entry: new, take: References::None, drop: references(level, old) });
     }
@@ -156,11 +159,11 @@ pub(crate) fn check(level: Level, entry: u64, cx: &Context) -> Result<u64, Errno
     if entry & PRESENT == 0 {
         return Ok(entry);
     }
-    let address = ADDRESS & low_bits(cx.address_bits);
     let allowed = match level {
-        Level::L1 if cx.has_hardware => ALLOWED | GLOBAL | CACHE | address,
-        Level::L1 => ALLOWED | GLOBAL | address,
-        Level::L2 | Level::L3 | Level::L4 => ALLOWED | address,
+        // Any address will do here: where there is no memory is a device, which one may use or not.
+        Level::L1 if cx.has_hardware => ALLOWED | GLOBAL | CACHE | ADDRESS,
+        Level::L1 => ALLOWED | GLOBAL | ADDRESS,
+        Level::L2 | Level::L3 | Level::L4 => ALLOWED | ADDRESS & low_bits(cx.address_bits),
     };
     if entry & !allowed != 0 || (level != Level::L1 && cx.is_foreign) {
         return Err(Errno::EINVAL);
@@ -184,7 +187,8 @@ fn flags_only(level: Level, old: u64, new: u64) -> Option<u64> {
 /// Guest kernels run at CPL 3: all their pages must be user pages, and a software bit remembers which were not.
 fn adjust(level: Level, entry: u64) -> u64 {
     match level {
-        Level::L1 if entry & USER == 0 || entry & GUEST_KERNEL != 0 => (entry | USER | GUEST_KERNEL) & !GLOBAL,
+        // A kernel page may say that it is global, which means nothing while CR4.PGE is off.
+        Level::L1 if entry & USER == 0 || entry & GUEST_KERNEL != 0 => entry | USER | GUEST_KERNEL,
         Level::L1 => entry | GLOBAL,
         Level::L2 | Level::L3 => entry | USER,
         Level::L4 => entry | USER | ACCESSED,
@@ -269,7 +273,7 @@ mod tests {
                     1 | 2 | 5 | 6 | 9..=39 | 52..=63 => [true, true],
                     3 | 4 | 7 => [false, is_l1],
                     8 => [is_l1, is_l1],
-                    40..=51 => [false, false],
+                    40..=51 => [is_l1, is_l1],
                     _ => unreachable!(),
                 };
                 for (has_hardware, expect) in [false, true].into_iter().zip(expect) {
@@ -283,7 +287,8 @@ mod tests {
     #[test]
     fn adjustments_can_be_read_back() {
         let kernel = FRAME | PRESENT | WRITABLE | ACCESSED | DIRTY;
-        assert_eq!(check(Level::L1, kernel | GLOBAL, &CX), Ok(kernel | USER | GUEST_KERNEL));
+        assert_eq!(check(Level::L1, kernel, &CX), Ok(kernel | USER | GUEST_KERNEL));
+        assert_eq!(check(Level::L1, kernel | GLOBAL, &CX), Ok(kernel | USER | GUEST_KERNEL | GLOBAL));
         assert_eq!(check(Level::L1, kernel | USER, &CX), Ok(kernel | USER | GLOBAL));
         assert_eq!(check(Level::L2, kernel, &CX), Ok(kernel | USER));
         assert_eq!(check(Level::L4, FRAME | PRESENT, &CX), Ok(FRAME | PRESENT | USER | ACCESSED));
@@ -323,6 +328,9 @@ mod tests {
             Ok(Update::FlagsOnly { entry: table & !WRITABLE })
         );
         assert_eq!(references(Level::L2, table), References::Table { mfn: Mfn::from_addr(FRAME), level: Level::L1 });
+        let foreign = Context { is_foreign: true, ..CX };
+        assert_eq!(update(Level::L2, table, table, &foreign), Err(Errno::EINVAL));
+        assert_eq!(update(Level::L2, table, 0, &foreign), Err(Errno::EINVAL));
         for bit in [WRITE_THROUGH, CACHE_DISABLE, LARGE, GLOBAL, 1 << 45] {
             assert_eq!(update(Level::L2, table, table | bit, &CX), Err(Errno::EINVAL));
         }
