@@ -164,6 +164,10 @@ fn one_update(
     budget: &mut Budget,
     after: &mut Aftermath,
 ) -> Result<(), MmuError> {
+    if request.ptr & 4 != 0 {
+        // The command is all that the alignment of an entry leaves: these are commands that nobody has.
+        return Err(Errno::ENOSYS.into());
+    }
     let mfn = Mfn::from_addr(request.ptr);
     let marks = match request.cmd() {
         MmuUpdateCmd::NORMAL_PT_UPDATE | MmuUpdateCmd::PT_UPDATE_NO_TRANSLATE => Marks::Discard,
@@ -176,9 +180,6 @@ fn one_update(
         }
         _ => return Err(Errno::ENOSYS.into()),
     };
-    if request.ptr & 4 != 0 {
-        return Err(Errno::EINVAL.into());
-    }
     let page = PageRef::get(mfn, mmu.domain().id).ok_or(Errno::EINVAL)?;
     let index = (request.ptr & 0xfff) as usize / 8;
     let frame = page.frame();
