@@ -331,7 +331,10 @@ fn own_extended(cx: &mut Cx<'_>, op: &MmuextOp) -> Result<(), MmuError> {
         MmuextCmd::TLB_FLUSH_LOCAL => flush::local(),
         MmuextCmd::INVLPG_LOCAL if uaccess::is_guest_range(op.linear_addr(), 1) => tlb::invalidate(op.linear_addr()),
         MmuextCmd::INVLPG_LOCAL => {}
-        MmuextCmd::TLB_FLUSH_MULTI | MmuextCmd::INVLPG_MULTI => flush::on(cpus_of(cx, op.vcpumask())?),
+        MmuextCmd::TLB_FLUSH_MULTI | MmuextCmd::INVLPG_MULTI => {
+            // Here an unreadable mask is a bad argument, unlike in update_va_mapping.
+            flush::on(cpus_of(cx, op.vcpumask()).map_err(|_| Errno::EINVAL)?);
+        }
         MmuextCmd::TLB_FLUSH_ALL | MmuextCmd::INVLPG_ALL => flush::on(cx.domain().dirty_cpus()),
         MmuextCmd::FLUSH_CACHE if cx.domain().has_hardware.load(Ordering::Relaxed) => crate::x86::instr::wbinvd(),
         MmuextCmd::FLUSH_CACHE => return Err(Errno::EACCES.into()),
