@@ -30,14 +30,15 @@ const BATCH: usize = 32;
 /// Whose pages the new entries may map.
 enum Owner {
     Domain(DomainRef),
-    Io,
+    /// DOMID_IO, DOMID_XEN.
+    System,
 }
 
 impl Owner {
     fn as_page_owner(&self) -> PageOwner<'_> {
         match self {
             Self::Domain(domain) => PageOwner::Domain(domain),
-            Self::Io => PageOwner::Io,
+            Self::System => PageOwner::System,
         }
     }
 }
@@ -51,9 +52,9 @@ fn page_owner(cx: &Cx<'_>, id: u16) -> Result<Owner, Errno> {
     if id == cx.domain().id {
         return Err(Errno::ESRCH);
     }
-    if id == DomId::IO {
+    if id == DomId::IO || id == DomId::XEN {
         cx.require_control()?;
-        return Ok(Owner::Io);
+        return Ok(Owner::System);
     }
     let domain = table::find(id).ok_or(Errno::ESRCH)?;
     cx.require_control()?;
@@ -272,7 +273,7 @@ pub(crate) fn mmuext_op(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
     let (list, pdone) = (GuestHandle::<MmuextOp>::new(list), GuestHandle::<u32>::new(pdone));
     let mut progress = progress(count, pdone)?;
     let start = progress.done;
-    let Owner::Domain(owner) = page_owner(cx, foreign as u16)? else { return Err(Errno::ESRCH.into()) };
+    let owner = page_owner(cx, foreign as u16)?;
     let mut result = Ok(());
     for index in 0..u64::from(progress.count) {
         result = cx
@@ -289,7 +290,8 @@ pub(crate) fn mmuext_op(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
     finish(args, 24, start, &progress, pdone, result)
 }
 
-fn one_extended(cx: &mut Cx<'_>, op: &MmuextOp, owner: &DomainRef) -> Result<(), MmuError> {
+fn one_extended(cx: &mut Cx<'_>, op: &MmuextOp, owner: &Owner) -> Result<(), MmuError> {
+    let Owner::Domain(owner) = owner else { return system_extended(op) };
     let is_self = Arc::ptr_eq(owner, cx.domain());
     let level = match op.cmd {
         MmuextCmd::PIN_L1_TABLE => Some(Level::L1),
@@ -321,6 +323,22 @@ fn one_extended(cx: &mut Cx<'_>, op: &MmuextOp, owner: &DomainRef) -> Result<(),
         return Err(Errno::EPERM.into());
     }
     own_extended(cx, op)
+}
+
+/// DOMID_IO and DOMID_XEN own no page that could be pinned, cleared or copied, and have no vCPUs.
+fn system_extended(op: &MmuextOp) -> Result<(), MmuError> {
+    Err(match op.cmd {
+        MmuextCmd::PIN_L1_TABLE
+        | MmuextCmd::PIN_L2_TABLE
+        | MmuextCmd::PIN_L3_TABLE
+        | MmuextCmd::PIN_L4_TABLE
+        | MmuextCmd::UNPIN_TABLE
+        | MmuextCmd::CLEAR_PAGE
+        | MmuextCmd::COPY_PAGE => Errno::EINVAL,
+        MmuextCmd::MARK_SUPER | MmuextCmd::UNMARK_SUPER => Errno::EOPNOTSUPP,
+        _ => Errno::EPERM,
+    }
+    .into())
 }
 
 /// The operations that act on the calling vCPU or its domain only.

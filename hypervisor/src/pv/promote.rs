@@ -51,8 +51,8 @@ struct Failed {
 pub(crate) enum PageOwner<'a> {
     /// A domain, the table's own or (with the right) another.
     Domain(&'a Domain),
-    /// DOMID_IO: devices only.
-    Io,
+    /// DOMID_IO or DOMID_XEN: devices; and memory of any domain, for only control domains may name these two.
+    System,
 }
 
 /// The right to change a domain's page tables.
@@ -115,8 +115,11 @@ impl Mmu<'_> {
         let Some(frame) = frame_table::ram(mfn) else {
             return self.take_device(entry, mfn, owner);
         };
-        let PageOwner::Domain(owner) = owner else { return Err(Errno::EINVAL) };
-        if !frame.get(owner.id) {
+        let owner = match owner {
+            PageOwner::Domain(owner) => Some(owner.id),
+            PageOwner::System => frame.owner(),
+        };
+        if !owner.is_some_and(|owner| frame.get(owner)) {
             return Err(Errno::EBUSY);
         }
         if writable && type_ref::get_writable(frame).is_err() && !self.reclaim_for_writing(frame) {
@@ -138,7 +141,7 @@ impl Mmu<'_> {
         let permitted = allowed(self.domain)
             && match owner {
                 PageOwner::Domain(owner) => owner.id == self.domain.id || allowed(owner),
-                PageOwner::Io => true,
+                PageOwner::System => true,
             };
         let target = if permitted { validate::Target::DeviceAllowed } else { validate::Target::DeviceForbidden };
         validate::page_access(mfn, target)?;
