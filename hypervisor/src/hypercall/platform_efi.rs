@@ -71,14 +71,14 @@ fn memory(map: &[EfiRegion], asked: EfiMemory) -> Option<EfiMemory> {
     Some(EfiMemory { size: asked.size.min(left), attr: region.attributes, memory_type: region.kind, ..asked })
 }
 
-/// XENPF_efi_runtime_call: the firmware's own answer is in the status. EOPNOTSUPP: no runtime services, or not that one. EINVAL: flags
-/// it does not take. ENOSYS: no such function. ENOMEM: names and data beyond all measure. EFAULT.
+/// XENPF_efi_runtime_call: the firmware's own answer is in the status. ENOSYS: EFI did not boot this machine, or no such function.
+/// EOPNOTSUPP: no runtime services, or not that one. EINVAL: flags it does not take. ENOMEM: names and data beyond all measure. EFAULT.
 pub(crate) fn runtime_call(
     cx: &mut Cx<'_>,
     mut call: EfiRuntimeCall,
     handle: GuestHandle<EfiRuntimeCall>,
 ) -> Result<(), Errno> {
-    let services = efi::firmware().and_then(|firmware| firmware.services.as_ref()).ok_or(Errno::EOPNOTSUPP)?;
+    let services = efi::firmware().ok_or(Errno::ENOSYS)?.services.as_ref().ok_or(Errno::EOPNOTSUPP)?;
     let state = &mut *cx.state;
     let status = match call.function {
         EfiFunction::GET_TIME => get_time(services, state, &mut call)?,

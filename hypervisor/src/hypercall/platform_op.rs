@@ -6,9 +6,9 @@
 use hypercalls::errno::Errno;
 use hypercalls::handle::GuestHandle;
 use hypercalls::platform::{
-    CoreParking, CoreParkingOp, CpuHotadd, CpuOl, EnterAcpiSleep, PLATFORM_INTERFACE_VERSION, PcpuFlags, PcpuInfo,
-    PcpuVersion, PlatformOp, PlatformOpArg, PmInfoType, ResourceEntry, ResourceOp, SetProcessorPminfo, Settime32,
-    Settime64, Symdata,
+    CoreParking, CoreParkingOp, CpuHotadd, CpuOl, EnterAcpiSleep, MemHotadd, PLATFORM_INTERFACE_VERSION, PcpuFlags,
+    PcpuInfo, PcpuVersion, PlatformOp, PlatformOpArg, PmInfoType, ResourceEntry, ResourceOp, SetProcessorPminfo,
+    Settime32, Settime64, Symdata,
 };
 
 use crate::boot;
@@ -24,15 +24,14 @@ use crate::x86::{instr, power};
 const PAYLOAD: u64 = 8;
 /// Entries of one XENPF_resource_op.
 const MAX_ENTRIES: u32 = 3;
-/// MSRs an XENPF_resource_op may name: the time, and the two of cache monitoring, which is not driven here.
+/// The one MSR an XENPF_resource_op may read; Xen's others are those of cache monitoring, which is not driven here.
 const MSR_TSC: u64 = 0x10;
-const MSR_CMT: core::ops::RangeInclusive<u64> = 0xc8d..=0xc8e;
 const MSR_READ: u32 = 0;
 const MSR_WRITE: u32 = 1;
 /// `_PDC` buffers have this revision.
 const PDC_REVISION: u32 = 1;
 /// `_PDC` abilities there are names for, and those that say that MSRs or MWAIT drive a processor's states.
-const PDC_KNOWN: u32 = 0xbff;
+const PDC_KNOWN: u32 = 0x3ff;
 const PDC_NATIVE: u32 = 0x305;
 /// Bounds of XENPF_cpu_hotadd.
 const MAX_IDS: u32 = 0x8000;
@@ -61,7 +60,7 @@ pub(crate) fn platform_op(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
         PlatformOp::CPU_ONLINE => cpu_online(op.payload())?,
         PlatformOp::CPU_OFFLINE => cpu_offline(op.payload())?,
         PlatformOp::CPU_HOTADD => cpu_hotadd(op.payload())?,
-        PlatformOp::MEM_HOTADD => return Err(Errno::EOPNOTSUPP.into()),
+        PlatformOp::MEM_HOTADD => mem_hotadd(op.payload())?,
         PlatformOp::SET_PROCESSOR_PMINFO => set_pminfo(&op.payload())?,
         PlatformOp::CORE_PARKING => core_parking(op.payload(), GuestHandle::new(payload))?,
         PlatformOp::RESOURCE_OP => return resource_op(op.payload()),
@@ -192,6 +191,11 @@ fn cpu_hotadd(op: CpuHotadd) -> Result<(), Errno> {
     Err(Errno::EOPNOTSUPP)
 }
 
+/// XENPF_mem_hotadd. EINVAL: no range. EOPNOTSUPP: memory is what the loader said.
+fn mem_hotadd(op: MemHotadd) -> Result<(), Errno> {
+    if op.spfn >= op.epfn { Err(Errno::EINVAL) } else { Err(Errno::EOPNOTSUPP) }
+}
+
 /// XENPF_core_parking. EINVAL: no such command. EOPNOTSUPP: no CPU can be parked, so none ever is.
 fn core_parking(op: CoreParking, handle: GuestHandle<CoreParking>) -> Result<(), Errno> {
     match op.op {
@@ -245,8 +249,12 @@ fn resource_op(op: ResourceOp) -> HypercallResult {
     }
     let mut done = 0;
     for (index, entry) in entries.iter_mut().enumerate() {
-        match check_access(entry).and_then(|()| access(entry)) {
-            Ok(()) => done += 1,
+        match check_access(entry) {
+            // System time is the same on all CPUs, so no other CPU need be asked.
+            Ok(()) => {
+                entry.val = now_ns();
+                done += 1;
+            }
             Err(errno) => entry.cmd = (errno.to_ret() as i32).cast_unsigned(),
         }
         guest_access::write_at(op.entries, index as u64, entry)?;
@@ -261,21 +269,9 @@ fn check_access(entry: &ResourceEntry) -> Result<(), Errno> {
     match entry.cmd {
         _ if entry.rsvd != 0 => Err(Errno::EINVAL),
         MSR_READ | MSR_WRITE if entry.idx >> 32 != 0 => Err(Errno::EINVAL),
-        MSR_READ | MSR_WRITE if entry.idx == MSR_TSC || MSR_CMT.contains(&entry.idx) => Ok(()),
-        MSR_READ | MSR_WRITE => Err(Errno::EACCES),
+        MSR_READ if entry.idx == MSR_TSC => Ok(()),
+        MSR_READ | MSR_WRITE => Err(Errno::EPERM),
         _ => Err(Errno::EOPNOTSUPP),
-    }
-}
-
-/// System time is the same on all CPUs, so no other CPU need be asked.
-fn access(entry: &mut ResourceEntry) -> Result<(), Errno> {
-    match (entry.cmd, entry.idx) {
-        (MSR_READ, MSR_TSC) => {
-            entry.val = now_ns();
-            Ok(())
-        }
-        (MSR_WRITE, MSR_TSC) => Err(Errno::EPERM),
-        _ => Err(Errno::EFAULT),
     }
 }
 
@@ -302,11 +298,11 @@ mod tests {
     fn only_listed_registers() {
         let entry = |cmd, idx| ResourceEntry { cmd, rsvd: 0, idx, val: 0 };
         assert_eq!(check_access(&entry(MSR_READ, MSR_TSC)), Ok(()));
-        assert_eq!(check_access(&entry(MSR_WRITE, 0x1b)), Err(Errno::EACCES));
+        assert_eq!(check_access(&entry(MSR_WRITE, 0x1b)), Err(Errno::EPERM));
         assert_eq!(check_access(&entry(MSR_READ, 1 << 32 | MSR_TSC)), Err(Errno::EINVAL));
         assert_eq!(check_access(&entry(2, MSR_TSC)), Err(Errno::EOPNOTSUPP));
         assert_eq!(check_access(&ResourceEntry { rsvd: 1, ..entry(MSR_READ, MSR_TSC) }), Err(Errno::EINVAL));
-        assert_eq!(access(&mut entry(MSR_WRITE, MSR_TSC)), Err(Errno::EPERM));
+        assert_eq!(check_access(&entry(MSR_WRITE, MSR_TSC)), Err(Errno::EPERM));
     }
 
     #[test]
