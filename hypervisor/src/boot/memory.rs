@@ -73,6 +73,7 @@ pub(crate) fn init(map: &MemoryMap, reserved: &[Range<u64>]) -> Result<(), Memor
     frame_table::add_memory(Mfn::from_addr(rest.next_multiple_of(4096)), Mfn::from_addr(end));
     keep(map, &(image.start..image.end));
     keep(map, &(start..rest));
+    keep(map, &(end..start + need));
     heap::init_main();
     Ok(())
 }

@@ -66,6 +66,9 @@ pub(crate) fn start(magic: u32, info: u64) -> ! {
     let (options, serial) = consoles::open(&boot);
     let map = memory_map(&boot);
     let modules: Vec<Range<u64>> = boot.modules.iter().map(|module| module.start..module.end).collect();
+    for module in &boot.modules {
+        log::info!("Module {:#014x} - {:#014x} {}", module.start, module.end, module.cmdline);
+    }
     let acpi = platform::read_acpi(&boot);
     if let Err(error) = memory::init(&map, &modules) {
         stop(format_args!("{error}"));
@@ -120,6 +123,9 @@ fn build_dom0(facts: &Facts, cpus: u32, serial_port: Option<u16>) {
 fn memory_map(boot: &BootInfo) -> MemoryMap {
     let mut map = MemoryMap::new(&boot.memory_map);
     map.clip(crate::mm::layout::DIRECT_MAP_BYTES);
+    for region in map.regions() {
+        log::info!("Memory {:#014x} - {:#014x} {:?}", region.start, region.end - 1, region.kind);
+    }
     map
 }
 

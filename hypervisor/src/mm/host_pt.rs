@@ -85,7 +85,13 @@ pub(crate) fn take_early(bytes: u64, align: u64) -> Option<u64> {
 
 fn new_table() -> Result<Mfn, OutOfFrames> {
     if EARLY_END.load(Ordering::Relaxed) != 0 {
-        let mfn = Mfn::from_addr(take_early(4096, 4096).ok_or(OutOfFrames)?);
+        // From the end, so that the large pieces from the start need no gaps.
+        let frame = EARLY_END.load(Ordering::Relaxed) - 4096;
+        if frame < EARLY_NEXT.load(Ordering::Relaxed) {
+            return Err(OutOfFrames);
+        }
+        EARLY_END.store(frame, Ordering::Relaxed);
+        let mfn = Mfn::from_addr(frame);
         map::zero(mfn);
         return Ok(mfn);
     }
