@@ -9,7 +9,7 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU16, AtomicU64, Ordering, fence};
 
 use event_channels::{
     Closed, Closer, Config, Delivery, Drain, EventError, EventTable, Peer, SendEffect, TwoLevelWords, VcpuWords, Wake,
@@ -150,7 +150,12 @@ pub(crate) fn deliver(domain: &Domain, delivery: Delivery) {
         Delivery::Pollers(port) => wake_pollers(domain, port),
         Delivery::Wake(Wake { vcpu, port }) => {
             if let Some(vcpu) = domain.vcpu(vcpu) {
-                vcpu.kick();
+                // If it blocks from now on, it sees the event itself: what we wrote came before what we read here.
+                fence(Ordering::SeqCst);
+                if vcpu.pause_flags.load(Ordering::SeqCst) & pause::BLOCKED != 0 {
+                    unblock_for(domain, &vcpu, port);
+                }
+                vcpu.interrupt();
             }
             wake_pollers(domain, port);
         }
@@ -168,12 +173,28 @@ fn wake_pollers(domain: &Domain, port: Port) {
     }
     for vcpu in domain.pollers.iter().filter_map(|id| domain.vcpu(id)) {
         let waits_for = vcpu.poll_port.load(Ordering::Acquire);
-        if (waits_for == SEVERAL_PORTS || waits_for == port.raw())
-            && vcpu.pause_flags.load(Ordering::Acquire) & pause::POLLING != 0
-        {
-            vcpu.unblock();
+        if (waits_for == SEVERAL_PORTS || waits_for == port.raw()) && vcpu.is_polling() {
+            unblock_for(domain, &vcpu, port);
         }
     }
+}
+
+/// Ends a vCPU's block or poll for an event, unless it is in a poll and the event is gone: a quick vCPU has taken it before its sender
+/// came here, and polls for the next one.
+fn unblock_for(domain: &Domain, vcpu: &Vcpu, port: Port) {
+    // A poll begins under this lock: it is the same one when we end it as when we look.
+    let events = domain.events.lock();
+    if !vcpu.is_polling() || vcpu.event_due() || !matches!(events.table.is_port_pending(port), Ok(false)) {
+        vcpu.unblock();
+    }
+}
+
+/// Marks a vCPU as polling. An event from now on, pending when the vCPU looks or not, ends the poll.
+pub(crate) fn begin_poll(vcpu: &Vcpu) {
+    let _order = vcpu.domain.events.lock();
+    vcpu.poll_port.store(SEVERAL_PORTS, Ordering::Relaxed);
+    vcpu.pause_flags.fetch_or(pause::BLOCKED | pause::POLLING, Ordering::SeqCst);
+    vcpu.domain.pollers.insert(vcpu.id);
 }
 
 /// Whether a port is pending, for SCHEDOP_poll. EINVAL for one that is closed or out of range.

@@ -275,10 +275,15 @@ impl Vcpu {
         self.pause_flags.load(Ordering::Acquire) & (pause::DOWN | pause::BLOCKED) == pause::BLOCKED
     }
 
+    /// Is it in SCHEDOP_poll?
+    pub(crate) fn is_polling(&self) -> bool {
+        self.pause_flags.load(Ordering::Acquire) & pause::POLLING != 0
+    }
+
     /// Ends SCHEDOP_block or SCHEDOP_poll, if it is in one; tells the scheduler if it may run now.
     pub(crate) fn unblock(&self) {
         // Before the flags: afterwards it may be polling again.
-        if self.pause_flags.load(Ordering::Acquire) & pause::POLLING != 0 {
+        if self.is_polling() {
             self.domain.pollers.remove(self.id);
         }
         let before = self.pause_flags.fetch_and(!(pause::BLOCKED | pause::POLLING), Ordering::AcqRel);
@@ -289,7 +294,7 @@ impl Vcpu {
 
     /// The time of SCHEDOP_poll is up, if it is in one; a timer left over from an earlier one means nothing.
     pub(crate) fn end_poll(&self) {
-        if self.pause_flags.load(Ordering::Acquire) & pause::POLLING != 0 {
+        if self.is_polling() {
             self.unblock();
         }
     }
@@ -297,6 +302,11 @@ impl Vcpu {
     /// Something waits for it: wakes it, or interrupts the CPU it runs on so that it looks.
     pub(crate) fn kick(&self) {
         self.unblock();
+        self.interrupt();
+    }
+
+    /// Interrupts the CPU it runs on, if that is another one, so that it looks what waits.
+    pub(crate) fn interrupt(&self) {
         let cpu = self.cpu.load(Ordering::Acquire);
         if self.on_cpu.load(Ordering::Acquire)
             && cpu != percpu::this().id().raw()

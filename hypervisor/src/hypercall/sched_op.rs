@@ -106,9 +106,7 @@ fn poll(vcpu: &Vcpu, arg: GuestHandle<SchedPoll>) -> Result<(), Errno> {
     if op.nr_ports > MAX_POLL_PORTS {
         return Err(Errno::EINVAL);
     }
-    vcpu.poll_port.store(events::SEVERAL_PORTS, Ordering::Relaxed);
-    vcpu.pause_flags.fetch_or(pause::BLOCKED | pause::POLLING, Ordering::SeqCst);
-    vcpu.domain.pollers.insert(vcpu.id);
+    events::begin_poll(vcpu);
     // From here on no event is missed: it is pending when we look, or its sender finds us polling.
     match poll_now(vcpu, &op) {
         Ok(Some(port)) => {
