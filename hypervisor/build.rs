@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Links the kernel binary at its fixed address, and tells the library which compiler it is (`XENVER_compile_info`).
+#![forbid(unsafe_code)]
 
 fn main() {
     println!("cargo:rerun-if-changed=link.ld");

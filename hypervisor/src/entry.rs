@@ -11,7 +11,7 @@ use core::mem::ManuallyDrop;
 use core::sync::atomic::Ordering;
 
 use crate::domain::vcpu::{Vcpu, VcpuState};
-use crate::hypercall::continuation::Budget;
+use crate::budget::Budget;
 use crate::hypercall::{Cx, dispatch};
 use crate::irq;
 use crate::mm::flush;

@@ -5,6 +5,7 @@
 extern crate alloc;
 
 pub(crate) mod boot;
+pub(crate) mod budget;
 pub(crate) mod config;
 pub(crate) mod console;
 pub(crate) mod domain;
@@ -12,6 +13,7 @@ pub(crate) mod ending;
 pub(crate) mod entry;
 pub(crate) mod hypercall;
 pub(crate) mod irq;
+pub(crate) mod keys;
 pub(crate) mod mm;
 pub(crate) mod pv;
 pub(crate) mod run;

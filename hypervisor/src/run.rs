@@ -9,6 +9,7 @@ use core::sync::atomic::Ordering;
 
 use crate::domain::vcpu::{Vcpu, VcpuState, pending};
 use crate::domain::{events, shared_info, shutdown};
+use crate::keys;
 use crate::mm::flush;
 use crate::pv::{bounce, crash, crash_report, switch};
 use crate::sched;
@@ -65,7 +66,7 @@ pub(crate) fn softirqs(cpu: &CpuLocal) -> bool {
         timers(cpu);
     }
     if bits & softirq::SERIAL != 0 {
-        events::console_input();
+        events::console_input(keys::handle);
     }
     bits & (softirq::SCHEDULE | softirq::TIMER) != 0
 }

@@ -4,6 +4,7 @@
 
 use alloc::vec::Vec;
 
+use crate::domain::firmware::Processor;
 use super::acpi::{HEADER, byte_at, u16_at, u32_at, u64_at};
 use crate::irq::line::LineMode;
 
@@ -71,6 +72,11 @@ pub(crate) struct Madt {
 }
 
 impl Madt {
+    /// The processors' numbers.
+    pub(crate) fn processors(&self) -> impl Iterator<Item = Processor> {
+        self.local_apics.iter().map(|entry| Processor { apic_id: entry.apic_id, acpi_id: entry.acpi_id })
+    }
+
     /// Where an ISA interrupt arrives, and how.
     pub(crate) fn isa(&self, irq: u8) -> (u32, LineMode) {
         let found = self.overrides.iter().find(|entry| entry.irq == irq);

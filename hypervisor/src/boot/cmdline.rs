@@ -10,6 +10,7 @@ use alloc::{string::String, vec::Vec};
 use core::fmt;
 
 use super::dom0_mem::Dom0Mem;
+use crate::console::log::{Level, Thresholds};
 
 /// Everything the command line can choose. [`Options::default`] is what an empty command line means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,30 +124,6 @@ pub(crate) struct Consoles {
     pub(crate) com2: bool,
     /// The screen: VGA text or the boot framebuffer.
     pub(crate) vga: bool,
-}
-
-/// How detailed messages may be; a level includes those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Level {
-    /// No messages.
-    None,
-    /// Errors.
-    Error,
-    /// Warnings.
-    Warning,
-    /// What happens.
-    Info,
-    /// Everything (`debug` or `all`).
-    Debug,
-}
-
-/// Up to `always` each message is printed; beyond it, up to `limited`, at a limited rate; the others are dropped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Thresholds {
-    /// Printed without condition up to here.
-    pub(crate) always: Level,
-    /// Printed at a limited rate up to here.
-    pub(crate) limited: Level,
 }
 
 /// Something on the command line that was not obeyed.

@@ -28,7 +28,9 @@ pub(crate) fn open(boot: &BootInfo) -> (Options, Option<ComConfig>) {
     if nothing && !wanted[0] {
         serial = open_serial(first);
     }
-    console::configure(&options);
+    console::log::set_thresholds(options.loglvl, options.guest_loglvl);
+    console::input::configure(options.conswitch, options.conswitch_stay);
+    console::keep_guest_text(options.console_to_ring);
     log::info!("Xenolith {} (Xen 4.17{})", env!("CARGO_PKG_VERSION"), config::EXTRA_VERSION);
     log::info!("Loader: {}", loader.unwrap_or("unknown"));
     log::info!("Command line: {}", boot.cmdline);

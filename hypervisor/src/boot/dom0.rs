@@ -22,7 +22,7 @@ use crate::boot::modules::{BootInfo, Module};
 use crate::domain::memory::{alloc_shared, set_m2p};
 use crate::domain::vcpu::Vcpu;
 use crate::domain::{Domain, DomainRef, NewDomain, shared_info, table};
-use crate::hypercall::continuation::Budget;
+use crate::budget::Budget;
 use crate::mm::host_pt::{Buffer, OutOfFrames};
 use crate::mm::page_type::Level;
 use crate::mm::{boot_memory, frame_table, map};

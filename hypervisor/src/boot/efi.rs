@@ -7,7 +7,8 @@ use alloc::vec::Vec;
 use hypercalls::frame::Mfn;
 
 use crate::boot::acpi::{u32_at, u64_at};
-use crate::boot::modules::{BootInfo, Efi, EfiRegion};
+use crate::boot::modules::{BootInfo, Efi};
+use crate::domain::firmware::{self, EfiRegion};
 use crate::mm::{boot_memory, frame_table, host_pt, map};
 use crate::x86::efi::{Services, TABLE_BYTES};
 
@@ -32,27 +33,6 @@ const UNCACHED: u64 = 0x18;
 const LARGE: u64 = 0x80;
 const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 
-/// EFI at run time.
-pub(crate) struct Firmware {
-    /// EFI's version, from the system table.
-    pub(crate) version: u32,
-    /// The firmware's maker, ending in a zero.
-    pub(crate) vendor: Vec<u16>,
-    /// The maker's revision of it.
-    pub(crate) vendor_revision: u32,
-    /// Machine address of the configuration tables, and how many there are.
-    pub(crate) tables: (u64, u32),
-    /// What the firmware still does. `None` if that cannot be used.
-    pub(crate) services: Option<Services>,
-}
-
-static FIRMWARE: spin::Once<Firmware> = spin::Once::new();
-
-/// EFI, if it booted this machine.
-pub(crate) fn firmware() -> Option<&'static Firmware> {
-    FIRMWARE.get()
-}
-
 /// Reads the firmware's tables. Boot CPU, once, with an allocator and before anything is written to free memory.
 pub(crate) fn init(boot: &BootInfo) {
     let Some(efi) = boot.efi.as_ref().filter(|efi| efi.system_table != 0) else { return };
@@ -61,7 +41,7 @@ pub(crate) fn init(boot: &BootInfo) {
             let services = if firmware.services.is_some() { "" } else { ", without runtime services" };
             let version = firmware.version;
             log::info!("EFI {}.{}{services}", version >> 16, (version & 0xffff) / 10);
-            FIRMWARE.call_once(|| firmware);
+            firmware::set_efi(firmware);
         }
         None => log::warn!("EFI: no system table at {:#x}; the control domain will not know of EFI", efi.system_table),
     }
@@ -72,12 +52,13 @@ pub(crate) fn runtime_regions(efi: &Efi) -> impl Iterator<Item = &EfiRegion> {
     efi.memory_map.iter().filter(|region| region.attributes & RUNTIME != 0)
 }
 
-fn read(efi: &Efi) -> Option<Firmware> {
+fn read(efi: &Efi) -> Option<firmware::Efi> {
     let table = boot_memory::lend(efi.system_table, SYSTEM_TABLE_BYTES)?;
     if u64_at(table, 0)? != SYSTEM_TABLE {
         return None;
     }
-    Some(Firmware {
+    Some(firmware::Efi {
+        memory_map: efi.memory_map.clone(),
         version: u32_at(table, 8)?,
         vendor: vendor(u64_at(table, 24)?),
         vendor_revision: u32_at(table, 32)?,
@@ -100,7 +81,7 @@ fn services(efi: &Efi, table: u64) -> Option<Services> {
     let regions: Vec<Mapping> = runtime_regions(efi).filter_map(Mapping::of).collect();
     let table = boot_memory::lend(table, TABLE_BYTES)?.first_chunk()?;
     let root = identity_tables(&regions)?;
-    Services::new(root, table, |address| {
+    Services::new(root, host_pt::fill_slots, table, |address| {
         regions.iter().any(|region| region.is_code && region.start <= address && address < region.end)
     })
 }

@@ -27,32 +27,17 @@ use hypercalls::frame::Mfn;
 use hypercalls::memory::E820Type;
 
 use crate::boot::acpi::AcpiInfo;
+use crate::boot::acpi_fadt::Fadt;
+use crate::boot::acpi_madt::Madt;
 use crate::boot::cmdline::Options;
 use crate::boot::dom0::Source;
 use crate::boot::memory_map::{Kind, MemoryMap, Region};
 use crate::boot::modules::BootInfo;
-use crate::domain::host;
+use crate::domain::{firmware, host};
 use crate::mm::{flush, frame_table, heap, host_pt};
 use crate::x86::percpu::{self, CpuId, CpuLocal};
 use crate::x86::{apic, boot_image, context, cpu, idt, trampoline, uart, vector};
 use crate::{console, ending, entry, sched, sync, time};
-
-/// What later questions need of the boot: options, tables, the memory map.
-pub(crate) struct Facts {
-    /// Parsed command line.
-    pub(crate) options: Options,
-    /// ACPI.
-    pub(crate) acpi: AcpiInfo,
-    /// What the loader said.
-    pub(crate) info: BootInfo,
-}
-
-static FACTS: spin::Once<Facts> = spin::Once::new();
-
-/// The facts of this boot, once known.
-pub(crate) fn facts() -> Option<&'static Facts> {
-    FACTS.get()
-}
 
 /// From head.S, on the boot CPU: everything up to the first domain, then scheduling for ever.
 pub(crate) fn start(magic: u32, info: u64) -> ! {
@@ -95,8 +80,12 @@ pub(crate) fn start(magic: u32, info: u64) -> ! {
     let entry = |region: &Region| host::entry(region.start, region.end, E820Type::new(region.kind.to_e820()));
     host::set_memory_map(dom0_map(&map, &acpi).iter().map(entry).collect());
     host::set_command_line(&boot.cmdline);
-    let facts = FACTS.call_once(|| Facts { options, acpi, info: boot });
-    build_dom0(facts, cpus, serial.map(|config| config.io_base));
+    firmware::set_facts(firmware::Facts {
+        has_bios: boot.efi.is_none(),
+        pm1_control: acpi.fadt.as_ref().and_then(Fadt::pm1_control),
+        processors: acpi.madt.iter().flat_map(Madt::processors).collect(),
+    });
+    build_dom0(&boot, &options, &acpi, cpus, serial.map(|config| config.io_base));
     for module in &modules {
         memory::release(module);
     }
@@ -106,14 +95,14 @@ pub(crate) fn start(magic: u32, info: u64) -> ! {
     run_this_cpu(local)
 }
 
-fn build_dom0(facts: &Facts, cpus: u32, serial_port: Option<u16>) {
-    let source = Source::new(&facts.info, video::console_info(&facts.info, console::cursor()));
-    let domain = source.and_then(|source| dom0::build(&source, &facts.options, cpus));
+fn build_dom0(boot: &BootInfo, options: &Options, acpi: &AcpiInfo, cpus: u32, serial_port: Option<u16>) {
+    let source = Source::new(boot, video::console_info(boot, console::cursor()));
+    let domain = source.and_then(|source| dom0::build(&source, options, cpus));
     match domain {
         Ok(domain) => {
             let ports: Vec<u16> = serial_port.into_iter().collect();
             *domain.pirqs.lock() = crate::domain::pirqs::PirqTable::new(crate::irq::gsi_count(), 256);
-            *domain.rights.lock() = platform::dom0_rights(&facts.acpi, &ports);
+            *domain.rights.lock() = platform::dom0_rights(acpi, &ports);
             domain.unpause();
         }
         Err(error) => stop(format_args!("{error}")),
@@ -171,10 +160,11 @@ fn start_others(options: &Options, acpi: &AcpiInfo, map: &MemoryMap) -> u32 {
 
 fn start_one(index: u32, apic_id: u32, page: u8) -> bool {
     let cpu = CpuId::new(index);
-    let Some(local) = percpu::allocate(cpu, apic_id) else {
+    let Some(block) = frame_table::take() else {
         log::warn!("no memory for CPU {index}");
         return false;
     };
+    let local = percpu::adopt(block, cpu, apic_id);
     memory::map_window(local);
     trampoline::post(local);
     let hz = time::system::clock().hz();

@@ -9,6 +9,7 @@ use alloc::{string::String, vec::Vec};
 use core::fmt;
 
 use super::memory_map::Region;
+use crate::domain::firmware::EfiRegion;
 
 /// A file the loader put into memory, at machine addresses `start..end`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,19 +32,6 @@ pub(crate) struct Rsdp {
     pub(crate) rsdt: u32,
     /// Machine address of the XSDT; 0 if there is none.
     pub(crate) xsdt: u64,
-}
-
-/// One EFI memory descriptor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct EfiRegion {
-    /// The descriptor's type, as in the UEFI specification.
-    pub(crate) kind: u32,
-    /// Machine address.
-    pub(crate) start: u64,
-    /// Number of 4 KiB pages.
-    pub(crate) pages: u64,
-    /// EFI_MEMORY_* attributes; bit 63 asks for a mapping while runtime services run.
-    pub(crate) attributes: u64,
 }
 
 /// What an EFI machine adds.

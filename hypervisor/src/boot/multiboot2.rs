@@ -11,8 +11,9 @@ use alloc::vec::Vec;
 use multiboot2::{DynSizedStructure, TagHeader, TagType};
 
 use super::memory_map::{Kind, Region};
+use crate::domain::firmware::EfiRegion;
 use super::modules::{
-    self, BootInfo, BootInfoError, Efi, EfiRegion, Module, Rsdp, text, u32_at, u64_at,
+    self, BootInfo, BootInfoError, Efi, Module, Rsdp, text, u32_at, u64_at,
 };
 
 /// The value of eax at entry that tells a multiboot 2 loader.

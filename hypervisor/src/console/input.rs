@@ -3,7 +3,6 @@
 //! the other.
 #![forbid(unsafe_code)]
 
-use crate::console::keys;
 use crate::sync::{Rank, SpinLock};
 
 /// Times that the switch character must come in a row.
@@ -135,15 +134,15 @@ pub(super) fn announce(focus: Focus) {
     }
 }
 
-/// Takes the serial port's input: runs debug keys, keeps dom0's. `true` if there is any for dom0 (to be told by
+/// Takes the serial port's input: gives debug keys to `run_key`, keeps dom0's. `true` if there is any for dom0 (to be told by
 /// VIRQ_CONSOLE). Called without locks.
-pub(crate) fn receive() -> bool {
+pub(crate) fn receive(run_key: fn(char)) -> bool {
     let mut chunk = [0; CHUNK];
     // Bounded, in case a broken port has data for ever.
     for _ in 0..BUFFER_BYTES / CHUNK {
         let count = super::take_serial(&mut chunk);
         for byte in chunk.iter().take(count) {
-            typed(*byte);
+            typed(*byte, run_key);
         }
         if count < CHUNK {
             break;
@@ -152,7 +151,7 @@ pub(crate) fn receive() -> bool {
     INPUT.lock().buffer.len > 0
 }
 
-fn typed(byte: u8) {
+fn typed(byte: u8, run_key: fn(char)) {
     let (typed, focus, character) = {
         let mut input = INPUT.lock();
         let typed = input.switch.feed(byte);
@@ -166,7 +165,7 @@ fn typed(byte: u8) {
             for byte in held.chain([byte]) {
                 match focus {
                     Focus::Dom0 => INPUT.lock().buffer.push(byte),
-                    Focus::Hypervisor => keys::handle(char::from(byte)),
+                    Focus::Hypervisor => run_key(char::from(byte)),
                 }
             }
         }

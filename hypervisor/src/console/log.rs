@@ -10,8 +10,8 @@ use core::sync::atomic::{AtomicU8, Ordering};
 
 use log::{LevelFilter, Log, Metadata, Record};
 
-use crate::boot::cmdline::{Level, Thresholds};
 use crate::sync::{Rank, SpinLock};
+use crate::time::system::now_ns;
 
 /// Target of messages that a guest can cause.
 pub(crate) const GUEST: &str = "guest";
@@ -26,6 +26,30 @@ static THRESHOLDS: [[AtomicU8; 2]; 2] = {
     [[AtomicU8::new(DEFAULT), AtomicU8::new(DEFAULT)], [AtomicU8::new(Level::None as u8), AtomicU8::new(DEFAULT)]]
 };
 static LIMIT: SpinLock<Bucket> = SpinLock::new(Rank::Console, Bucket { free: BURST, since_ns: 0, dropped: 0 });
+
+/// How detailed messages may be; a level includes those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Level {
+    /// No messages.
+    None,
+    /// Errors.
+    Error,
+    /// Warnings.
+    Warning,
+    /// What happens.
+    Info,
+    /// Everything (`debug` or `all`).
+    Debug,
+}
+
+/// Up to `always` each message is printed; beyond it, up to `limited`, at a limited rate; the others are dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Thresholds {
+    /// Printed without condition up to here.
+    pub(crate) always: Level,
+    /// Printed at a limited rate up to here.
+    pub(crate) limited: Level,
+}
 
 /// What happens to a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +119,7 @@ impl Log for ConsoleLog {
         match judge(record.level(), record.target() == GUEST) {
             Verdict::Print => {}
             Verdict::Limit => {
-                let admitted = LIMIT.lock().admit(crate::time::system::now_ns());
+                let admitted = LIMIT.lock().admit(now_ns());
                 match admitted {
                     None => return,
                     Some(0) => {}

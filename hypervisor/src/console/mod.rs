@@ -3,7 +3,6 @@
 #![forbid(unsafe_code)]
 
 pub(crate) mod input;
-pub(crate) mod keys;
 pub(crate) mod log;
 pub(crate) mod ring;
 pub(crate) mod screen;
@@ -12,7 +11,6 @@ pub(crate) mod vga_text;
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use crate::boot::cmdline::Options;
 use crate::console::ring::ConsoleRing;
 use crate::console::screen::VgaScreen;
 use crate::sync::{Rank, SpinLock};
@@ -40,11 +38,9 @@ pub(crate) fn init() {
     log::init();
 }
 
-/// Takes the command line's choices over.
-pub(crate) fn configure(options: &Options) {
-    log::set_thresholds(options.loglvl, options.guest_loglvl);
-    input::configure(options.conswitch, options.conswitch_stay);
-    GUEST_TO_RING.store(options.console_to_ring, Ordering::Relaxed);
+/// Whether the ring keeps dom0's text too (`console_to_ring`).
+pub(crate) fn keep_guest_text(keep: bool) {
+    GUEST_TO_RING.store(keep, Ordering::Relaxed);
 }
 
 /// Uses a serial port from now on.

@@ -136,9 +136,9 @@ pub(crate) fn notify_pirq(domain: &Domain, pirq: Pirq) -> bool {
     delivery.map(|delivery| deliver(domain, delivery)).is_some()
 }
 
-/// The serial port has input: takes it, and tells the domain that reads the console.
-pub(crate) fn console_input() {
-    if console::receive() {
+/// The serial port has input: takes it, and tells the domain that reads the console. `run_key` does what debug keys stand for.
+pub(crate) fn console_input(run_key: fn(char)) {
+    if console::receive(run_key) {
         notify_global_virq(Virq::CONSOLE);
     }
 }

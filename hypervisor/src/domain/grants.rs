@@ -4,18 +4,15 @@
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use alloc::vec::Vec;
-use core::sync::atomic::Ordering;
 
-use grant_tables::{Drain, GrantError, GrantTable, Growth, Limits, Version};
+use grant_tables::{GrantError, GrantTable, Growth, Limits, Version};
 use hypercalls::errno::Errno;
 use hypercalls::frame::Mfn;
 use hypercalls::ids::DomId;
 
 use crate::domain::memory::{alloc_shared, free_shared};
-use crate::domain::{Domain, table};
-use crate::hypercall::continuation::{Budget, Preempted};
+use crate::domain::Domain;
 use crate::mm::{frame_table, map};
-use crate::pv::promote;
 
 /// A new domain's table, with one frame as in Xen. Without memory for it the table starts empty and grows when asked to.
 pub(crate) fn new_table(owner: DomId, limits: Limits) -> GrantTable<'static> {
@@ -101,34 +98,6 @@ pub(crate) fn acquire_frames(domain: &Domain, is_status: bool, first: u32, count
         frames.push(frame.ok_or(Errno::EINVAL)?);
     }
     Ok(frames)
-}
-
-/// Gives back every grant that a dying domain, none of whose vCPUs runs any more, has mapped. Its page tables keep their
-/// own references to the pages until they are taken down.
-pub(crate) fn release_mappings(domain: &Domain, budget: &mut Budget) -> Result<(), Preempted> {
-    /// Handles looked at for one unit of the budget.
-    const HANDLES: u32 = 16;
-    let mut cursor = domain.grants_drained.load(Ordering::Relaxed);
-    loop {
-        budget.spend(1)?;
-        let mut handles = HANDLES;
-        let step = domain.grants.lock().drain_mapping(&mut cursor, &mut handles);
-        domain.grants_drained.store(cursor, Ordering::Relaxed);
-        match step {
-            Drain::Done => return Ok(()),
-            Drain::Preempted => {}
-            Drain::Release(_, release) => {
-                let access = release.access();
-                if access.is_device() {
-                    // Not in any page table: the handle held it.
-                    promote::put_mapped_page(release.frame(), !access.is_readonly());
-                }
-                if let Some(granter) = table::find(release.granter()) {
-                    granter.grants.lock().release(release);
-                }
-            }
-        }
-    }
 }
 
 /// Ends a dying domain's table, and gives its pages back. `false`: others still use its grants; try again when the last of

@@ -11,7 +11,7 @@ use crate::config::LEGACY_MAX_VCPUS;
 use crate::domain::Domain;
 use crate::domain::vcpu::{Vcpu, pending};
 use crate::mm::map;
-use crate::pv::guest_access;
+use crate::mm::guest_access;
 use crate::time::guest_time::{self, GuestTime};
 use crate::time::{self};
 use crate::x86::instr;

@@ -9,7 +9,7 @@ use hypercalls::handle::GuestHandle;
 
 use crate::domain::vcpu::Callback;
 use crate::hypercall::{Args, Cx, HypercallResult, Outcome, pv_state};
-use crate::pv::guest_access;
+use crate::mm::guest_access;
 use crate::x86::context;
 
 /// HYPERVISOR_callback_op(cmd, arg), for the calling vCPU. ENOSYS: unknown command or type. EFAULT, EINVAL.

@@ -8,7 +8,7 @@ use hypercalls::errno::Errno;
 
 use crate::console;
 use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
-use crate::pv::guest_access;
+use crate::mm::guest_access;
 
 /// Bytes moved at a time.
 const CHUNK: usize = 128;

@@ -15,7 +15,7 @@ use hypercalls::ids::VcpuId;
 use crate::domain::vcpu::Vcpu;
 use crate::domain::{Domain, table, toolstack};
 use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
-use crate::pv::guest_access;
+use crate::mm::guest_access;
 use crate::sched;
 use crate::sched::affinity::CpuMask;
 use crate::x86::percpu;

@@ -18,7 +18,7 @@ use hypercalls::ids::{DomId, Pirq, VcpuId};
 use crate::domain::{Domain, DomainRef, events, table};
 use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
 use crate::irq::guest;
-use crate::pv::guest_access;
+use crate::mm::guest_access;
 use crate::x86::percpu::CpuId;
 
 /// Where the argument is in the older form's structure.

@@ -19,7 +19,8 @@ use crate::domain::{DomainRef, grants, table};
 use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
 use crate::mm::{frame_table, map};
 use crate::pv::grant_map::{self, Unmap, Unmapped};
-use crate::pv::{grant_copy, grant_transfer, guest_access};
+use crate::mm::guest_access;
+use crate::pv::{grant_copy, grant_transfer};
 use crate::x86::{instr, uaccess};
 
 /// Where the progress of a preempted cache flush begins in the command; below is the operation.

@@ -18,7 +18,7 @@ use crate::domain::{Domain, DomainRef};
 use crate::hypercall::memory_reservation::{limit, max_order, may_go_on, record};
 use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
 use crate::mm::frame_table;
-use crate::pv::guest_access;
+use crate::mm::guest_access;
 use crate::x86::uaccess;
 
 /// Offset of `nr_exchanged`, the only field that is written back.

@@ -14,11 +14,11 @@ use hypercalls::mmu::{MMU_UPDATE_PREEMPTED, MmuUpdate, MmuUpdateCmd, MmuextCmd, 
 
 use crate::domain::memory::{PageRef, WritableRef};
 use crate::domain::{Domain, DomainRef, table};
-use crate::hypercall::continuation::Budget;
+use crate::budget::Budget;
 use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
 use crate::mm::page_type::{Level, PageType};
 use crate::mm::{flush, m2p, map};
-use crate::pv::guest_access;
+use crate::mm::guest_access;
 use crate::pv::mmu_update::{self, Aftermath, Marks, Slot};
 use crate::pv::promote::{Mmu, MmuError, PageOwner};
 use crate::pv::{segment, switch};
@@ -344,7 +344,7 @@ fn system_extended(op: &MmuextOp) -> Result<(), MmuError> {
 /// The operations that act on the calling vCPU or its domain only.
 fn own_extended(cx: &mut Cx<'_>, op: &MmuextOp) -> Result<(), MmuError> {
     match op.cmd {
-        MmuextCmd::NEW_BASEPTR => return new_base(cx, op.mfn()),
+        MmuextCmd::NEW_BASEPTR => return switch::new_base(cx, op.mfn()),
         MmuextCmd::NEW_USER_BASEPTR => return new_user_base(cx, op.mfn()),
         MmuextCmd::TLB_FLUSH_LOCAL => flush::local(),
         MmuextCmd::INVLPG_LOCAL if uaccess::is_guest_range(op.linear_addr(), 1) => tlb::invalidate(op.linear_addr()),
@@ -362,23 +362,6 @@ fn own_extended(cx: &mut Cx<'_>, op: &MmuextOp) -> Result<(), MmuError> {
         MmuextCmd::FLUSH_CACHE_GLOBAL => return Err(Errno::EACCES.into()),
         MmuextCmd::SET_LDT => segment::set_ldt(cx, op.linear_addr(), op.nr_ents())?,
         _ => return Err(Errno::ENOSYS.into()),
-    }
-    Ok(())
-}
-
-/// Loads another kernel-mode L4. The old one stays if this fails.
-pub(crate) fn new_base(cx: &mut Cx<'_>, mfn: Mfn) -> Result<(), MmuError> {
-    let domain = cx.domain().clone();
-    if cx.state.kernel_root == Some(mfn) {
-        flush::local();
-        return Ok(());
-    }
-    domain.lock_mmu().get_table(mfn, Level::L4, &mut cx.budget)?;
-    let old = cx.state.kernel_root.replace(mfn);
-    switch::load_tables(cx.state);
-    if let Some(old) = old {
-        // Preempted: the old tree is an orphan, finished when its frames are wanted.
-        let _ = domain.lock_mmu().put_table(old, Level::L4, &mut cx.budget);
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use hypercalls::multicall::MulticallEntry;
 use hypercalls::number::HypercallNumber;
 
 use crate::hypercall::{Args, Cx, Fault, HypercallResult, Outcome, dispatch};
-use crate::pv::guest_access;
+use crate::mm::guest_access;
 use crate::x86::uaccess;
 
 /// Offset of the result in an entry.

@@ -19,7 +19,7 @@ use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
 use crate::irq::line::LineMode;
 use crate::irq::msi::MessageKind;
 use crate::irq::{self, guest};
-use crate::pv::guest_access;
+use crate::mm::guest_access;
 use crate::x86::pci::{self, PciFunction};
 
 /// Ports an I/O bitmap can cover.

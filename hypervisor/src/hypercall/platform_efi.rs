@@ -14,12 +14,10 @@ use hypercalls::platform::{
 };
 use zerocopy::IntoBytes;
 
-use crate::boot::efi::Firmware;
-use crate::boot::modules::EfiRegion;
-use crate::boot::{self, efi};
+use crate::domain::firmware::{self, Efi, EfiRegion};
 use crate::domain::vcpu::VcpuState;
 use crate::hypercall::Cx;
-use crate::pv::guest_access;
+use crate::mm::guest_access;
 use crate::x86::efi::{Capabilities, Services, Status};
 use crate::x86::{cpu, fpu};
 
@@ -32,7 +30,7 @@ const PAGE: u64 = 4096;
 /// XENPF_firmware_info about EFI. ENOSYS: EFI did not boot this machine. EOPNOTSUPP: no runtime services. ESRCH: an address of nothing.
 /// ENOENT, ENODATA: things no loader passes on. EINVAL.
 pub(crate) fn info(info: &mut FirmwareInfo) -> Result<(), Errno> {
-    let firmware = efi::firmware().ok_or(Errno::ENOSYS)?;
+    let firmware = firmware::efi().ok_or(Errno::ENOSYS)?;
     match EfiInfoIndex::new(info.index) {
         EfiInfoIndex::VERSION => info.set_payload(&firmware.version),
         EfiInfoIndex::CONFIG_TABLE => {
@@ -41,8 +39,7 @@ pub(crate) fn info(info: &mut FirmwareInfo) -> Result<(), Errno> {
         }
         EfiInfoIndex::VENDOR => info.set_payload(&vendor(firmware, info.payload())?),
         EfiInfoIndex::MEM_INFO => {
-            let map = boot::facts().and_then(|facts| facts.info.efi.as_ref()).map_or(&[][..], |efi| &efi.memory_map);
-            info.set_payload(&memory(map, info.payload()).ok_or(Errno::ESRCH)?);
+            info.set_payload(&memory(&firmware.memory_map, info.payload()).ok_or(Errno::ESRCH)?);
         }
         EfiInfoIndex::RT_VERSION => {
             info.set_payload(&firmware.services.as_ref().ok_or(Errno::EOPNOTSUPP)?.revision);
@@ -55,7 +52,7 @@ pub(crate) fn info(info: &mut FirmwareInfo) -> Result<(), Errno> {
 }
 
 /// Copies as much of the vendor's name as there is room for.
-fn vendor(firmware: &Firmware, asked: EfiVendor) -> Result<EfiVendor, Errno> {
+fn vendor(firmware: &Efi, asked: EfiVendor) -> Result<EfiVendor, Errno> {
     let room = asked.bufsz as usize / size_of::<u16>();
     for (index, character) in firmware.vendor.iter().take(room).enumerate() {
         guest_access::write_at(asked.name, index as u64, character)?;
@@ -78,7 +75,7 @@ pub(crate) fn runtime_call(
     mut call: EfiRuntimeCall,
     handle: GuestHandle<EfiRuntimeCall>,
 ) -> Result<(), Errno> {
-    let services = efi::firmware().ok_or(Errno::ENOSYS)?.services.as_ref().ok_or(Errno::EOPNOTSUPP)?;
+    let services = firmware::efi().ok_or(Errno::ENOSYS)?.services.as_ref().ok_or(Errno::EOPNOTSUPP)?;
     let state = &mut *cx.state;
     let status = match call.function {
         EfiFunction::GET_TIME => get_time(services, state, &mut call)?,

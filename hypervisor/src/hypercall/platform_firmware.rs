@@ -10,10 +10,10 @@ use hypercalls::frame::Mfn;
 use hypercalls::handle::GuestHandle;
 use hypercalls::platform::{FirmwareInfo, FirmwareInfoType};
 
-use crate::boot;
+use crate::domain::firmware;
 use crate::hypercall::platform_efi;
 use crate::mm::map;
-use crate::pv::guest_access;
+use crate::mm::guest_access;
 
 /// The BIOS data area's byte that INT 16h, AH=02h returns.
 const KEYBOARD_FLAGS: usize = 0x417;
@@ -34,7 +34,7 @@ pub(crate) fn info(mut info: FirmwareInfo, handle: GuestHandle<FirmwareInfo>) ->
 
 /// The state of the shift keys as the BIOS left it; 0 without a BIOS.
 fn keyboard_flags() -> u8 {
-    if boot::facts().is_none_or(|facts| facts.info.efi.is_some()) {
+    if firmware::facts().is_none_or(|facts| !facts.has_bios) {
         return 0;
     }
     map::bytes(Mfn::new(0)).get(KEYBOARD_FLAGS).map_or(0, |byte| byte.load(Ordering::Relaxed))

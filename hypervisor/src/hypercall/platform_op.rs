@@ -11,10 +11,9 @@ use hypercalls::platform::{
     Settime32, Settime64, Symdata,
 };
 
-use crate::boot;
-use crate::domain::{shared_info, table};
+use crate::domain::{firmware, shared_info, table};
 use crate::hypercall::{Args, Cx, HypercallResult, Outcome, platform_efi, platform_firmware};
-use crate::pv::guest_access;
+use crate::mm::guest_access;
 use crate::time::system::{self, now_ns};
 use crate::time::wallclock::Wallclock;
 use crate::x86::percpu::{self, CpuLocal};
@@ -96,7 +95,6 @@ fn set_date(date: Wallclock) {
 /// XENPF_enter_acpi_sleep: power-off (S5, and S4 once dom0 has written its memory). EINVAL: no such state. EPERM: no registers for it.
 /// EOPNOTSUPP: states to come back from. EIO: the machine stays awake.
 fn enter_acpi_sleep(sleep: EnterAcpiSleep) -> Result<(), Errno> {
-    let fadt = boot::facts().and_then(|facts| facts.acpi.fadt.as_ref());
     if sleep.flags.bits() == 1 {
         // The sleep registers of hardware-reduced machines.
         return Err(Errno::EPERM);
@@ -104,7 +102,7 @@ fn enter_acpi_sleep(sleep: EnterAcpiSleep) -> Result<(), Errno> {
     if sleep.flags.bits() != 0 {
         return Err(Errno::EINVAL);
     }
-    let control = fadt.and_then(|fadt| fadt.pm1_control()).ok_or(Errno::EPERM)?;
+    let control = firmware::facts().and_then(|facts| facts.pm1_control).ok_or(Errno::EPERM)?;
     match sleep.sleep_state {
         4 | 5 => {}
         1..=3 => return Err(Errno::EOPNOTSUPP),
@@ -131,8 +129,7 @@ fn cpu_info(asked: PcpuInfo) -> PcpuInfo {
     let known = PcpuInfo { max_present: max_present(), ..asked };
     let Some(cpu) = find_cpu(asked.xen_cpuid) else { return PcpuInfo { flags: PcpuFlags::INVALID, ..known } };
     let apic_id = cpu.apic_id.load(core::sync::atomic::Ordering::Relaxed);
-    let madt = boot::facts().and_then(|facts| facts.acpi.madt.as_ref());
-    let entry = madt.and_then(|madt| madt.local_apics.iter().find(|entry| entry.apic_id == apic_id));
+    let entry = firmware::facts().and_then(|facts| facts.processors.iter().find(|entry| entry.apic_id == apic_id));
     PcpuInfo {
         flags: PcpuFlags::ONLINE,
         apic_id,

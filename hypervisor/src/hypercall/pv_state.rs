@@ -19,7 +19,8 @@ use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
 use crate::mm::page_type::PageType;
 use crate::mm::{frame_table, map};
 use crate::pv::promote::put_descriptor_page;
-use crate::pv::{debug_regs, descriptor, guest_access, segment};
+use crate::mm::guest_access;
+use crate::pv::{debug_regs, descriptor, segment};
 use crate::x86::uaccess::{Segment, load_segment};
 use crate::x86::{context, cpu, percpu};
 

@@ -10,7 +10,7 @@ use hypercalls::hvm_op::{HvmOp, HvmParam};
 use hypercalls::mca::{MCA_INTERFACE_VERSION, Mc};
 
 use crate::hypercall::{Args, Cx, HypercallResult};
-use crate::pv::guest_access;
+use crate::mm::guest_access;
 
 /// HYPERVISOR_hvm_op(cmd, arg): there are no HVM domains. ENOSYS: unknown command; EFAULT, ESRCH, EPERM; else EINVAL.
 pub(crate) fn hvm_op(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {

@@ -15,7 +15,7 @@ use hypercalls::sched::{
 use crate::domain::vcpu::{Vcpu, pause};
 use crate::domain::{events, shutdown, table};
 use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
-use crate::pv::guest_access;
+use crate::mm::guest_access;
 use crate::sched;
 use crate::sched::affinity::CpuMask;
 use crate::time::system::now_ns;

@@ -12,11 +12,11 @@ use hypercalls::sysctl::{
     Numainfo, PhysCaps, Physinfo, Readconsole, SYSCTL_INTERFACE_VERSION, Sysctl, SysctlCmd, SysctlSchedId,
 };
 
-use crate::console;
+use crate::{console, keys};
 use crate::domain::{memory, table, toolstack};
 use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
 use crate::mm::frame_table;
-use crate::pv::guest_access;
+use crate::mm::guest_access;
 use crate::time::system;
 use crate::x86::instr;
 use crate::x86::percpu::{self, CpuId};
@@ -157,7 +157,7 @@ fn domain_list(mut request: Getdomaininfolist) -> Result<Getdomaininfolist, Errn
 fn debug_keys(request: &DebugKeys) -> Result<(), Errno> {
     for index in 0..request.nr_keys {
         let key = guest_access::read_at(request.keys, index.into())?;
-        console::keys::handle(char::from(key));
+        keys::handle(char::from(key));
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use hypercalls::frame::Mfn;
 
 use crate::mm::buddy::{Buddy, FrameLinks};
-use crate::mm::layout::FRAME_TABLE_START;
+use crate::mm::layout::{DIRECT_MAP_START, FRAME_TABLE_START};
 use crate::mm::page_type::Frame;
 use crate::mm::{flush, map};
 use crate::sync::{Rank, SpinLock};
@@ -132,6 +132,15 @@ pub(crate) fn alloc_zeroed(order: u32, limit: Option<Mfn>) -> Option<Mfn> {
         map::zero(Mfn::new(number));
     }
     Some(mfn)
+}
+
+/// Takes frames for ever, as bytes of our own: zeros, aligned to their size. `N`: a power of two, at least a page.
+pub(crate) fn take<const N: usize>() -> Option<&'static mut [u8; N]> {
+    const { assert!(N.is_power_of_two() && N >= 4096) };
+    let mfn = alloc_zeroed(N.trailing_zeros() - 12, None)?;
+    // SAFETY: the frames are in the direct map, follow each other, and were free, so that nothing else refers to them; they are
+    // never given back.
+    Some(unsafe { &mut *((DIRECT_MAP_START + mfn.to_addr()) as *mut [u8; N]) })
 }
 
 /// Gives frames back. Their stamps say until when translations may be cached.

@@ -5,6 +5,7 @@ pub(crate) mod boot_memory;
 pub(crate) mod buddy;
 pub(crate) mod flush;
 pub(crate) mod frame_table;
+pub(crate) mod guest_access;
 pub(crate) mod heap;
 pub(crate) mod host_pt;
 pub(crate) mod layout;

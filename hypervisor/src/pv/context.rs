@@ -14,7 +14,7 @@ use zerocopy::FromZeros;
 
 use crate::domain::Domain;
 use crate::domain::vcpu::{Callback, Vcpu, VcpuState, pause};
-use crate::hypercall::continuation::Budget;
+use crate::budget::Budget;
 use crate::mm::page_type::Level;
 use crate::pv::promote::MmuError;
 use crate::pv::{debug_regs, segment};

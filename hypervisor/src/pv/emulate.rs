@@ -11,12 +11,13 @@ use hypercalls::handle::GuestHandle;
 use hypercalls::vm_assist::VmAssistType;
 
 use crate::domain::vcpu::{Vcpu, VcpuState};
-use crate::hypercall::continuation::Budget;
-use crate::hypercall::{Cx, mmu};
+use crate::budget::Budget;
+use crate::pv::call::Cx;
 use crate::mm::frame_table;
 use crate::pv::decode::{self, CodeMode, FORCED_CPUID, Insn, Port};
 use crate::pv::msr_policy::{self, Register};
-use crate::pv::{cpuid_policy, debug_regs, guest_access, io, ro_fault, traps};
+use crate::mm::guest_access;
+use crate::pv::{cpuid_policy, debug_regs, io, ro_fault, switch, traps};
 use crate::time;
 use crate::x86::pci::Width;
 use crate::x86::{context, cpu, fpu, instr, uaccess};
@@ -195,7 +196,7 @@ fn write_cr(vcpu: &Arc<Vcpu>, state: &mut VcpuState, cr: u8, reg: u8) -> Emulate
         }
         3 => {
             let mut cx = Cx { vcpu, state, budget: Budget::unlimited() };
-            mmu::new_base(&mut cx, Mfn::from_addr(value)).map_err(|_| Stop::Refused)
+            switch::new_base(&mut cx, Mfn::from_addr(value)).map_err(|_| Stop::Refused)
         }
         4 => {
             let fsgsbase = if cpu::has_fsgsbase() { CR4_FSGSBASE } else { 0 };

@@ -15,7 +15,7 @@ use hypercalls::ids::{DomId, GrantHandle};
 
 use crate::domain::memory::{PageRef, WritableRef};
 use crate::domain::{Domain, table};
-use crate::hypercall::continuation::Budget;
+use crate::budget::Budget;
 use crate::mm::flush;
 use crate::mm::page_type::Level;
 use crate::pv::mmu_update::{self, Slot};

@@ -9,8 +9,9 @@ use hypercalls::handle::GuestHandle;
 use hypercalls::trap::IretContext;
 use hypercalls::vm_assist::VmAssistType;
 
-use crate::hypercall::{Cx, Fault, HypercallResult, Outcome};
-use crate::pv::{guest_access, switch};
+use crate::mm::guest_access;
+use crate::pv::call::{Cx, Fault, HypercallResult, Outcome};
+use crate::pv::switch;
 use crate::x86::context;
 use crate::x86::regs::{EXIT_IRET, EXIT_SYSRET};
 

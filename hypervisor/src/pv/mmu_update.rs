@@ -10,7 +10,7 @@ use hypercalls::errno::Errno;
 use hypercalls::frame::Mfn;
 
 use crate::domain::memory::PageRef;
-use crate::hypercall::continuation::Budget;
+use crate::budget::Budget;
 use crate::mm::page_type::{Level, PageType};
 use crate::mm::{frame_table, map};
 use crate::pv::promote::{Mmu, MmuError, PageOwner};

@@ -2,6 +2,7 @@
 //! Guest-visible CPU and MMU behaviour.
 
 pub(crate) mod bounce;
+pub(crate) mod call;
 pub(crate) mod context;
 pub(crate) mod cpuid_policy;
 pub(crate) mod crash;
@@ -14,7 +15,6 @@ pub(crate) mod emulate;
 pub(crate) mod grant_copy;
 pub(crate) mod grant_map;
 pub(crate) mod grant_transfer;
-pub(crate) mod guest_access;
 pub(crate) mod hypercall_page;
 pub(crate) mod io;
 pub(crate) mod iret;
@@ -25,6 +25,7 @@ pub(crate) mod rmw;
 pub(crate) mod ro_fault;
 pub(crate) mod segment;
 pub(crate) mod switch;
+pub(crate) mod teardown;
 pub(crate) mod traps;
 pub(crate) mod validate;
 pub(crate) mod walk;

@@ -14,7 +14,7 @@ use hypercalls::frame::Mfn;
 
 use crate::domain::memory::put_page;
 use crate::domain::{Domain, MmuState};
-use crate::hypercall::continuation::Budget;
+use crate::budget::Budget;
 use crate::mm::page_type::{Frame, Level, PageType, Taken, TypeError};
 use crate::mm::{flush, frame_table, host_pt, map, type_ref};
 use crate::pv::descriptor;

@@ -11,7 +11,7 @@ use hypercalls::frame::Mfn;
 
 use crate::domain::vcpu::VcpuState;
 use crate::domain::Domain;
-use crate::hypercall::Cx;
+use crate::pv::call::Cx;
 use crate::mm::host_pt;
 use crate::mm::page_type::Level;
 use crate::pv::mmu_update;

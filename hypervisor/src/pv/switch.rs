@@ -7,8 +7,13 @@
 
 use core::sync::atomic::Ordering;
 
+use hypercalls::frame::Mfn;
+
 use crate::domain::vcpu::{Vcpu, VcpuState, pending};
-use crate::mm::host_pt;
+use crate::mm::page_type::Level;
+use crate::mm::{flush, host_pt};
+use crate::pv::call::Cx;
+use crate::pv::promote::MmuError;
 use crate::pv::segment;
 use crate::x86::percpu::{self, CpuLocal};
 use crate::x86::{context, cpu, tlb};
@@ -19,11 +24,28 @@ pub(crate) fn load_tables(state: &VcpuState) {
     load_root(root.unwrap_or_else(host_pt::root));
 }
 
-fn load_root(root: hypercalls::frame::Mfn) {
+fn load_root(root: Mfn) {
     let cpu = percpu::this();
-    let now = crate::mm::flush::clock();
+    let now = flush::clock();
     tlb::load_root(cpu, root);
     cpu.tlb_time.store(now, Ordering::Release);
+}
+
+/// Loads another kernel-mode L4. The old one stays if this fails.
+pub(crate) fn new_base(cx: &mut Cx<'_>, mfn: Mfn) -> Result<(), MmuError> {
+    let domain = cx.domain().clone();
+    if cx.state.kernel_root == Some(mfn) {
+        flush::local();
+        return Ok(());
+    }
+    domain.lock_mmu().get_table(mfn, Level::L4, &mut cx.budget)?;
+    let old = cx.state.kernel_root.replace(mfn);
+    load_tables(cx.state);
+    if let Some(old) = old {
+        // Preempted: the old tree is an orphan, finished when its frames are wanted.
+        let _ = domain.lock_mmu().put_table(old, Level::L4, &mut cx.budget);
+    }
+    Ok(())
 }
 
 /// From guest user mode to guest kernel mode.

@@ -7,7 +7,6 @@
 use hypercalls::frame::Mfn;
 use hypercalls::platform::{EfiGuid, EfiTime};
 
-use crate::mm::host_pt;
 use crate::sync::{Rank, SpinLock};
 use crate::x86::{instr, percpu, tlb};
 
@@ -76,15 +75,22 @@ static LOCK: SpinLock<()> = SpinLock::new(Rank::Firmware, ());
 /// them a fresh one (`fpu::reset`).
 pub(crate) struct Services {
     root: Mfn,
+    prepare: fn(Mfn),
     table: [u8; TABLE_BYTES],
     /// Version of the table.
     pub(crate) revision: u32,
 }
 
 impl Services {
-    /// From a copy of the firmware's table and the tables to run it in, which [`Services`] keeps. `None` unless all services that are
+    /// From a copy of the firmware's table and the tables to run it in, which [`Services`] keeps; `prepare` copies the
+    /// hypervisor's slots into them before each call. `None` unless all services that are
     /// used lie where `is_code` says the firmware's code is mapped. What is there is trusted, as the firmware is in all else.
-    pub(crate) fn new(root: Mfn, table: &[u8; TABLE_BYTES], is_code: impl Fn(u64) -> bool) -> Option<Self> {
+    pub(crate) fn new(
+        root: Mfn,
+        prepare: fn(Mfn),
+        table: &[u8; TABLE_BYTES],
+        is_code: impl Fn(u64) -> bool,
+    ) -> Option<Self> {
         let word = |offset: usize| {
             table.get(offset..).and_then(|rest| rest.first_chunk()).map(|bytes| u64::from_le_bytes(*bytes))
         };
@@ -92,7 +98,7 @@ impl Services {
             return None;
         }
         let revision = word(8)? as u32;
-        let services = Self { root, table: *table, revision };
+        let services = Self { root, prepare, table: *table, revision };
         let base = [
             Service::GetTime,
             Service::SetTime,
@@ -123,7 +129,7 @@ impl Services {
     /// The arguments are what the service takes; pointers among them lead to memory of ours that it may use as it is specified to.
     unsafe fn call(&self, service: Service, args: [u64; 5]) -> Status {
         let _lock = LOCK.lock();
-        host_pt::fill_slots(self.root);
+        (self.prepare)(self.root);
         // SAFETY: the address is the firmware's own for a service of up to five arguments, mapped executable in the tables loaded
         // below; surplus arguments are ignored in this calling convention. Zero is not mapped code: `new` checked.
         let function: Function = unsafe { core::mem::transmute(self.address(service) as *const ()) };
@@ -266,12 +272,12 @@ mod tests {
 
     #[test]
     fn takes_a_table_whose_services_are_code() {
-        let services = Services::new(Mfn::new(1), &table(0x2_0046), |at| at >= 0x1000).unwrap();
+        let services = Services::new(Mfn::new(1), |_| {}, &table(0x2_0046), |at| at >= 0x1000).unwrap();
         assert!(services.has_variable_info());
         assert_eq!(services.address(Service::GetTime), 0x1003);
         assert_eq!(services.address(Service::QueryVariableInfo), 0x1010);
-        assert!(Services::new(Mfn::new(1), &table(0x2_0046), |at| at != 0x1010).is_none());
-        let old = Services::new(Mfn::new(1), &table(0x1_000a), |at| at != 0x1010).unwrap();
+        assert!(Services::new(Mfn::new(1), |_| {}, &table(0x2_0046), |at| at != 0x1010).is_none());
+        let old = Services::new(Mfn::new(1), |_| {}, &table(0x1_000a), |at| at != 0x1010).unwrap();
         assert_eq!(old.query_variable_info(0, &mut [0; 3]), Status::INVALID_PARAMETER);
     }
 
@@ -279,6 +285,6 @@ mod tests {
     fn refuses_another_signature() {
         let mut wrong = table(0x2_0046);
         wrong[0] = b'B';
-        assert!(Services::new(Mfn::new(1), &wrong, |_| true).is_none());
+        assert!(Services::new(Mfn::new(1), |_| {}, &wrong, |_| true).is_none());
     }
 }

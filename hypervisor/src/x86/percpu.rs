@@ -7,7 +7,6 @@
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use crate::config::{CPU_BLOCK_BYTES, MAX_CPUS};
-use crate::mm::{frame_table, layout};
 use crate::x86::gdt::Tss;
 
 /// End of each interrupt stack inside the block, for the TSS's IST slots 1 to 4 (NMI, #MC, #DF, #DB).
@@ -139,11 +138,12 @@ pub(crate) fn publish(local: &CpuLocal) {
     CPUS[local.id().index()].store(core::ptr::from_ref(local).cast_mut(), Ordering::Release);
 }
 
-/// A block for another CPU, not published yet.
-pub(crate) fn allocate(cpu: CpuId, apic_id: u32) -> Option<&'static CpuLocal> {
-    let block = frame_table::alloc_zeroed(4, None)?;
-    // SAFETY: 16 zeroed frames aligned to their size, in the direct map, never freed.
-    Some(unsafe { install((layout::DIRECT_MAP_START + block.to_addr()) as *mut u8, cpu, apic_id) })
+/// Makes another CPU's block of memory, which must be aligned to its size; the CPU is not published yet.
+pub(crate) fn adopt(block: &'static mut [u8; CPU_BLOCK_BYTES], cpu: CpuId, apic_id: u32) -> &'static CpuLocal {
+    assert!(block.as_ptr().addr().is_multiple_of(CPU_BLOCK_BYTES), "misaligned CPU block");
+    block.fill(0);
+    // SAFETY: zeroed and aligned as seen above, and nobody else's for ever as its type says.
+    unsafe { install(block.as_mut_ptr(), cpu, apic_id) }
 }
 
 const _: () = assert!(size_of::<CpuLocal>() < 0x4000);
