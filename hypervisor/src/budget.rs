@@ -41,6 +41,7 @@ impl Budget {
     }
 
     /// Is it used up?
+    #[cfg(test)]
     pub(crate) fn is_spent(&self) -> bool {
         self.left == 0
     }

@@ -37,6 +37,7 @@ pub(crate) fn register(vcpu: &Arc<Vcpu>) {
 }
 
 /// The vCPU is gone: its unit may be used again. It is not on a CPU.
+#[expect(dead_code, reason = "domain destruction comes with the toolstack")]
 pub(crate) fn unregister(vcpu: &Vcpu) {
     if let Some(slot) = UNITS.lock().get_mut(vcpu.unit as usize) {
         *slot = None;

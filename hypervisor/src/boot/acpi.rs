@@ -70,8 +70,6 @@ pub(crate) struct TablePlace {
 /// Why there are no ACPI values.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum AcpiError {
-    /// No root pointer where the loader said or where firmware puts it.
-    NoRootPointer,
     /// The RSDT or XSDT is unreadable or no table.
     BadRootTable,
 }

@@ -118,6 +118,7 @@ impl MemoryMap {
     }
 
     /// Whether all of the range is usable memory.
+    #[cfg(test)]
     pub(crate) fn is_usable(&self, range: &Range<u64>) -> bool {
         // Touching regions differ in kind, so one region must hold it all.
         self.regions.iter().any(|r| r.kind == Kind::Usable && r.start <= range.start && range.end <= r.end)

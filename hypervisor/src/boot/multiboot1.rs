@@ -10,9 +10,6 @@ use alloc::{string::String, vec::Vec};
 use super::memory_map::{Kind, Region};
 use super::modules::{BootInfo, BootInfoError, Display, Module, text, u32_at, u64_at};
 
-/// The value of eax at entry that tells a multiboot 1 loader.
-pub(crate) const LOADER_MAGIC: u32 = 0x2bad_b002;
-
 const INFO_SIZE: usize = 116;
 /// A string without end is cut here.
 const STRING_MAX: usize = 4096;

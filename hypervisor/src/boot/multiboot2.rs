@@ -16,9 +16,6 @@ use super::modules::{
     self, BootInfo, BootInfoError, Efi, Module, Rsdp, text, u32_at, u64_at,
 };
 
-/// The value of eax at entry that tells a multiboot 2 loader.
-pub(crate) const LOADER_MAGIC: u32 = multiboot2::MAGIC;
-
 /// Size and alignment of the head of the information and of each tag.
 const HEAD: usize = 8;
 

@@ -105,7 +105,7 @@ mod tests {
         assert_eq!(choose_page(pc.into_iter()), Some(0x9e));
         let odd = [0x1800..0x3800, 0x0..0x1000];
         assert_eq!(choose_page(odd.into_iter()), Some(2));
-        assert_eq!(choose_page([0x10_0000..0x20_0000].into_iter()), None);
+        assert_eq!(choose_page(core::iter::once(0x10_0000..0x20_0000)), None);
     }
 
     #[test]

@@ -123,6 +123,7 @@ pub(crate) fn notify_global_virq(virq: Virq) {
 }
 
 /// XEN_DOMCTL_set_virq_handler: gives a global virtual interrupt to a domain. EINVAL if it is not a global one.
+#[cfg_attr(not(test), expect(dead_code, reason = "domain destruction comes with the toolstack"))]
 pub(crate) fn set_virq_taker(virq: Virq, domain: DomId) -> Result<(), Errno> {
     let taker =
         TAKERS.get(virq.raw() as usize).filter(|_| event_channels::virq_is_global(virq)).ok_or(Errno::EINVAL)?;
@@ -285,6 +286,7 @@ pub(crate) fn drain(domain: &Domain, by: Closer, budget: &mut u32, mut line: imp
 }
 
 /// No port can be opened from now on; the domain's virtual interrupts go back to the control domain.
+#[expect(dead_code, reason = "domain destruction comes with the toolstack")]
 pub(crate) fn set_dying(domain: &Domain) {
     domain.events.lock().table.set_dying();
     for taker in &TAKERS {

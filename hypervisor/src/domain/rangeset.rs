@@ -12,6 +12,7 @@ pub(crate) struct RangeSet {
 
 impl RangeSet {
     /// The empty set.
+    #[cfg(test)]
     pub(crate) const fn new() -> Self {
         Self { ranges: Vec::new() }
     }
@@ -69,11 +70,6 @@ impl RangeSet {
     /// Is a number in the set?
     pub(crate) fn contains(&self, number: u64) -> bool {
         self.contains_range(number, number)
-    }
-
-    /// Is nothing in the set?
-    pub(crate) fn is_empty(&self) -> bool {
-        self.ranges.is_empty()
     }
 }
 

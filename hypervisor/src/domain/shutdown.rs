@@ -29,6 +29,7 @@ pub(crate) fn shut_down(domain: &Domain, reason: ShutdownReason) {
 }
 
 /// XEN_DOMCTL_resumedomain: lets a domain that was shut down go on. Nothing happens to others.
+#[expect(dead_code, reason = "domain destruction comes with the toolstack")]
 pub(crate) fn resume(domain: &Domain) {
     let was_shut_down = {
         let mut life = domain.lifecycle.lock();

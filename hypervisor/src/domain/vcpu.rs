@@ -128,8 +128,6 @@ pub(crate) struct VcpuState {
     pub(crate) syscall32_callback: Callback,
     /// SYSENTER.
     pub(crate) sysenter_callback: Callback,
-    /// NMIs, if not by the trap table.
-    pub(crate) nmi_callback: Callback,
     /// Stack for entries from user mode.
     pub(crate) kernel_sp: u64,
     /// Its selector.
@@ -361,7 +359,6 @@ impl VcpuState {
             syscall_callback: Callback::default(),
             syscall32_callback: Callback::default(),
             sysenter_callback: Callback::default(),
-            nmi_callback: Callback::default(),
             kernel_sp: 0,
             kernel_ss: 0,
             selectors: [0; 4],

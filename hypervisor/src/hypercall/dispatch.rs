@@ -7,7 +7,7 @@ use hypercalls::errno::Errno;
 use hypercalls::number::HypercallNumber;
 
 use crate::hypercall::{
-    Args, Cx, Fault, HypercallResult, Outcome, callback_op, console_io, domctl, event_channel_op, grant_table_op, memory_op,
+    Args, Cx, Fault, HypercallResult, Outcome, callback_op, console_io, domctl, event_channel_op, grant_table_op, mca, memory_op,
     mmu, multicall, physdev_op, platform_op, pv_state, refused, sched_op, sysctl, vcpu_op, version,
 };
 use crate::pv::iret;
@@ -77,7 +77,7 @@ pub(crate) fn call(cx: &mut Cx<'_>, number: HypercallNumber, args: &Args) -> Hyp
         HypercallNumber::DOMCTL => domctl::domctl(cx, args),
         HypercallNumber::HVM_OP => refused::hvm_op(cx, args),
         HypercallNumber::XENPMU_OP => refused::xenpmu_op(cx, args),
-        HypercallNumber::MCA => refused::mca(cx, args),
+        HypercallNumber::MCA => mca::mca(cx, args),
         _ => Err(Errno::ENOSYS.into()),
     }
 }

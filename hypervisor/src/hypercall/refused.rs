@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Calls of which nothing works here, with the errors that Xen's configuration without the feature gives: hvm_op (34),
-//! xenpmu_op (40), mca (48). The others (xsm_op, xenoprof_op, kexec_op, tmem_op, argo_op, dm_op, hypfs_op) are unknown numbers.
+//! Calls of which nothing works here, with the errors that Xen's configuration without the feature gives: hvm_op (34)
+//! and xenpmu_op (40). The others (xsm_op, xenoprof_op, kexec_op, tmem_op, argo_op, dm_op, hypfs_op) are unknown numbers.
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use hypercalls::errno::Errno;
 use hypercalls::handle::GuestHandle;
 use hypercalls::hvm_op::{HvmOp, HvmParam};
-use hypercalls::mca::{MCA_INTERFACE_VERSION, Mc};
 
 use crate::hypercall::{Args, Cx, HypercallResult};
 use crate::mm::guest_access;
@@ -30,17 +29,4 @@ pub(crate) fn hvm_op(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
 /// HYPERVISOR_xenpmu_op(cmd, arg): no performance counters for guests. EOPNOTSUPP.
 pub(crate) fn xenpmu_op(_: &mut Cx<'_>, _: &Args) -> HypercallResult {
     Err(Errno::EOPNOTSUPP.into())
-}
-
-/// HYPERVISOR_mca(arg): machine checks are fatal here, so there is nothing to report. EPERM: not a control domain; EFAULT;
-/// EACCES: another interface version; EINVAL: unknown command; else ENOSYS.
-pub(crate) fn mca(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
-    let &[arg, ..] = args;
-    cx.require_control()?;
-    let request = guest_access::read(GuestHandle::<Mc>::new(arg))?;
-    if request.interface_version != MCA_INTERFACE_VERSION {
-        return Err(Errno::EACCES.into());
-    }
-    let errno = if request.cmd.name().is_some() { Errno::ENOSYS } else { Errno::EINVAL };
-    Err(errno.into())
 }

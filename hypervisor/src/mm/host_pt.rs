@@ -143,19 +143,6 @@ fn map_locked(address: u64, machine: u64, bytes: u64, flags: u64) -> Result<(), 
     Ok(())
 }
 
-/// Removes 4 KiB mappings; every CPU has forgotten them when this returns.
-pub(crate) fn unmap(address: u64, bytes: u64) {
-    {
-        let _lock = LOCK.lock();
-        for at in (address..address + bytes).step_by(4096) {
-            if let Ok(entry) = entry(at, 1) {
-                entry.store(0, Ordering::Release);
-            }
-        }
-    }
-    flush::on(!0);
-}
-
 /// Replaces the boot tables' view of memory: all of the first 4 GiB and `ranges` above, writable and never executable, at
 /// the direct map; the image by its sections.
 pub(crate) fn build(
@@ -208,12 +195,6 @@ fn map_image(image: [(u64, u64, u64); 3]) -> Result<(), OutOfFrames> {
 pub(crate) fn large_frame(address: u64) -> Option<Mfn> {
     let value = entry(address, 2).ok()?.load(Ordering::Relaxed);
     (value & PRESENT != 0 && value & LARGE != 0).then(|| Mfn::from_addr(value & ADDRESS))
-}
-
-/// The L4 entry of one of the hypervisor's slots, to be copied into a guest's L4.
-#[inline]
-pub(crate) fn slot_entry(slot: usize) -> u64 {
-    map::words(root())[slot].load(Ordering::Relaxed)
 }
 
 /// Copies the hypervisor's slots into an L4.

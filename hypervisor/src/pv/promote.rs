@@ -143,8 +143,7 @@ impl Mmu<'_> {
                 PageOwner::Domain(owner) => owner.id == self.domain.id || allowed(owner),
                 PageOwner::System => true,
             };
-        let target = if permitted { validate::Target::DeviceAllowed } else { validate::Target::DeviceForbidden };
-        validate::page_access(mfn, target)?;
+        validate::device_access(mfn, permitted)?;
         Ok(validate::for_device(entry, false))
     }
 
@@ -406,6 +405,7 @@ impl Mmu<'_> {
     }
 
     /// Finishes what is left of a table at the domain's end: pins, partial states.
+    #[expect(dead_code, reason = "domain destruction comes with the toolstack")]
     pub(crate) fn finish(&self, mfn: Mfn, budget: &mut Budget) -> Result<(), MmuError> {
         let Some(frame) = frame_table::ram(mfn) else { return Ok(()) };
         if frame.is_pinned() {

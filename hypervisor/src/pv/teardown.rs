@@ -12,6 +12,7 @@ use crate::pv::promote;
 
 /// Gives back every grant that a dying domain, none of whose vCPUs runs any more, has mapped. Its page tables keep their
 /// own references to the pages until they are taken down.
+#[expect(dead_code, reason = "domain destruction comes with the toolstack")]
 pub(crate) fn release_mappings(domain: &Domain, budget: &mut Budget) -> Result<(), Preempted> {
     /// Handles looked at for one unit of the budget.
     const HANDLES: u32 = 16;

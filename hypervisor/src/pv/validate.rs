@@ -39,6 +39,7 @@ pub(crate) const DIRTY: u64 = 1 << 6;
 /// In L1: bit 2 of the PAT index.
 pub(crate) const PAT: u64 = 1 << 7;
 /// In L2 and L3: a large page. Guests have none.
+#[cfg(test)]
 pub(crate) const LARGE: u64 = 1 << 7;
 /// Survives a CR3 load (if CR4.PGE is on).
 pub(crate) const GLOBAL: u64 = 1 << 8;
@@ -224,29 +225,14 @@ pub(crate) fn preserve_marks(old: u64, new: u64) -> u64 {
     new | old & (ACCESSED | DIRTY)
 }
 
-/// What is known about the target of an L1 entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Target {
-    /// Memory that belongs to the domain named as the owner.
-    Owned,
-    /// Memory of somebody else, or of nobody.
-    NotOwned,
-    /// Not memory (or `DOMID_IO`'s); both the mapper and the named owner have the right to it.
-    DeviceAllowed,
-    /// Not memory, and one of them has no right to it.
-    DeviceForbidden,
-}
-
-/// How to map a target: as memory (`true`: references are taken) or as a device page.
+/// May a domain map something that is not memory? `permitted`: it has the right to that page, and so has the named owner.
 ///
-/// EINVAL: the address is all ones. EPERM: a device the domain may not use. EBUSY: somebody else's memory.
-pub(crate) fn page_access(mfn: Mfn, target: Target) -> Result<bool, Errno> {
-    match target {
-        Target::Owned => Ok(true),
-        Target::DeviceAllowed => Ok(false),
-        Target::DeviceForbidden if mfn.to_addr() == ADDRESS => Err(Errno::EINVAL),
-        Target::DeviceForbidden => Err(Errno::EPERM),
-        Target::NotOwned => Err(Errno::EBUSY),
+/// EINVAL: the address is all ones. EPERM: no right.
+pub(crate) fn device_access(mfn: Mfn, permitted: bool) -> Result<(), Errno> {
+    match permitted {
+        true => Ok(()),
+        false if mfn.to_addr() == ADDRESS => Err(Errno::EINVAL),
+        false => Err(Errno::EPERM),
     }
 }
 
@@ -343,11 +329,9 @@ mod tests {
         assert_eq!(for_device(PAT | WRITE_THROUGH, false), CACHE);
         assert_eq!(for_device(CACHE_DISABLE, false), CACHE_DISABLE);
         let mfn = Mfn::from_addr(FRAME);
-        assert_eq!(page_access(mfn, Target::Owned), Ok(true));
-        assert_eq!(page_access(mfn, Target::DeviceAllowed), Ok(false));
-        assert_eq!(page_access(mfn, Target::DeviceForbidden), Err(Errno::EPERM));
-        assert_eq!(page_access(Mfn::from_addr(ADDRESS), Target::DeviceForbidden), Err(Errno::EINVAL));
-        assert_eq!(page_access(mfn, Target::NotOwned), Err(Errno::EBUSY));
+        assert_eq!(device_access(mfn, true), Ok(()));
+        assert_eq!(device_access(mfn, false), Err(Errno::EPERM));
+        assert_eq!(device_access(Mfn::from_addr(ADDRESS), false), Err(Errno::EINVAL));
         assert_eq!(preserve_marks(PRESENT | DIRTY, WRITABLE), WRITABLE | DIRTY);
         assert!(is_guest_slot(255) && !is_guest_slot(256) && !is_guest_slot(271) && is_guest_slot(272));
     }

@@ -31,6 +31,7 @@ impl CpuMask {
     }
 
     /// The CPUs below 64, as bits.
+    #[cfg(test)]
     pub(crate) const fn low(&self) -> u64 {
         self.0[0]
     }
@@ -43,6 +44,7 @@ impl CpuMask {
     }
 
     /// Removes a CPU.
+    #[cfg(test)]
     pub(crate) fn remove(&mut self, cpu: u32) {
         if let Some(word) = self.0.get_mut((cpu / 64) as usize) {
             *word &= !(1 << (cpu % 64));
@@ -55,6 +57,7 @@ impl CpuMask {
     }
 
     /// The CPUs in both sets.
+    #[cfg(test)]
     pub(crate) fn and(&self, other: &Self) -> Self {
         let mut words = self.0;
         for (word, other) in words.iter_mut().zip(other.0) {
@@ -64,6 +67,7 @@ impl CpuMask {
     }
 
     /// Whether there is no CPU in the set.
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.0 == [0; WORDS]
     }

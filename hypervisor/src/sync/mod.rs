@@ -5,6 +5,6 @@ mod owned;
 mod rank;
 mod spin;
 
-pub(crate) use owned::{Owned, OwnedGuard};
+pub(crate) use owned::Owned;
 pub(crate) use rank::Rank;
 pub(crate) use spin::{SpinGuard, SpinLock, relax, set_relax_hook};

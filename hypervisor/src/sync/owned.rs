@@ -42,16 +42,6 @@ impl<T> Owned<T> {
         self.data.get()
     }
 
-    /// The data, for the CPU that took ownership with `try_own` and forgot the guard.
-    ///
-    /// # Safety
-    /// The caller's CPU owns the cell, and no other reference to the data is in use.
-    #[expect(clippy::mut_from_ref, reason = "ownership is tracked by the flag, not by the borrow")]
-    pub(crate) unsafe fn owned_mut(&self) -> &mut T {
-        // SAFETY: by contract.
-        unsafe { &mut *self.data.get() }
-    }
-
     /// Ends an ownership whose guard was forgotten.
     ///
     /// # Safety

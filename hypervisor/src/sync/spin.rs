@@ -11,6 +11,7 @@ use super::Rank;
 /// A lock; see the module.
 #[derive(Debug)]
 pub(crate) struct SpinLock<T> {
+    #[expect(dead_code, reason = "says at each lock where it stands in the order; a debugger shows it")]
     rank: Rank,
     inner: spin::Mutex<T>,
 }
@@ -18,7 +19,6 @@ pub(crate) struct SpinLock<T> {
 /// Holds a [`SpinLock`].
 pub(crate) struct SpinGuard<'a, T> {
     inner: spin::MutexGuard<'a, T>,
-    rank: Rank,
 }
 
 static HOOK_SET: AtomicBool = AtomicBool::new(false);
@@ -51,7 +51,7 @@ impl<T> SpinLock<T> {
     pub(crate) fn lock(&self) -> SpinGuard<'_, T> {
         loop {
             if let Some(inner) = self.inner.try_lock() {
-                return SpinGuard { inner, rank: self.rank };
+                return SpinGuard { inner };
             }
             while self.inner.is_locked() {
                 relax();
@@ -61,19 +61,7 @@ impl<T> SpinLock<T> {
 
     /// Takes the lock if it is free.
     pub(crate) fn try_lock(&self) -> Option<SpinGuard<'_, T>> {
-        self.inner.try_lock().map(|inner| SpinGuard { inner, rank: self.rank })
-    }
-
-    /// The data, when nobody can hold the lock.
-    pub(crate) fn get_mut(&mut self) -> &mut T {
-        self.inner.get_mut()
-    }
-}
-
-impl<T> SpinGuard<'_, T> {
-    /// Place of the held lock in the order.
-    pub(crate) fn rank(&self) -> Rank {
-        self.rank
+        self.inner.try_lock().map(|inner| SpinGuard { inner })
     }
 }
 

@@ -77,11 +77,6 @@ impl Clock {
         self.scale
     }
 
-    /// The counter's value at time zero.
-    pub(crate) const fn boot_tsc(&self) -> u64 {
-        self.boot_tsc
-    }
-
     /// System time at a counter value; zero before boot (another CPU's counter may lag by a few ticks).
     #[inline]
     pub(crate) fn at(&self, tsc: u64) -> u64 {

@@ -17,8 +17,6 @@ use super::{
     msr,
 };
 
-/// Where the window is when firmware says nothing.
-pub(crate) const DEFAULT_PHYS: u64 = 0xfee0_0000;
 /// Bytes to map.
 pub(crate) const WINDOW: usize = 0x1000;
 
@@ -33,7 +31,6 @@ const LOGICAL_DESTINATION: u32 = 0xd0;
 const DESTINATION_FORMAT: u32 = 0xe0;
 const SPURIOUS: u32 = 0xf0;
 const IN_SERVICE: u32 = 0x100;
-const REQUESTED: u32 = 0x200;
 const ERROR_STATUS: u32 = 0x280;
 const LVT_CMCI: u32 = 0x2f0;
 const COMMAND_LOW: u32 = 0x300;
@@ -149,11 +146,6 @@ pub(crate) fn id() -> u32 {
     if uses_x2apic() { raw } else { raw >> 24 }
 }
 
-/// The version register, as `PHYSDEVOP`-level code and the boot log show it.
-pub(crate) fn version() -> u32 {
-    read(VERSION)
-}
-
 /// Ends the interrupt of the highest priority in service.
 #[inline]
 pub(crate) fn eoi() {
@@ -163,11 +155,6 @@ pub(crate) fn eoi() {
 /// Whether a vector is in service here.
 pub(crate) fn is_in_service(vector: u8) -> bool {
     vector_bit(IN_SERVICE, vector)
-}
-
-/// Whether a vector is requested here but not yet taken.
-pub(crate) fn is_requested(vector: u8) -> bool {
-    vector_bit(REQUESTED, vector)
 }
 
 /// Reads and clears the error status.
@@ -180,16 +167,6 @@ pub(crate) fn take_errors() -> u32 {
 #[inline]
 pub(crate) fn send_fixed(apic_id: u32, vector: u8) {
     command(apic_id, COMMAND_FIXED | COMMAND_ASSERT | u32::from(vector));
-}
-
-/// Sends an ordinary interrupt to every other CPU with an enabled APIC.
-pub(crate) fn send_all_but_self(vector: u8) {
-    command(0, COMMAND_FIXED | COMMAND_ASSERT | TO_ALL_BUT_SELF | u32::from(vector));
-}
-
-/// Sends an NMI to one CPU.
-pub(crate) fn send_nmi(apic_id: u32) {
-    command(apic_id, COMMAND_NMI | COMMAND_ASSERT);
 }
 
 /// Sends an NMI to every other CPU: the panic stop.

@@ -142,8 +142,8 @@ pub(crate) fn is_valid_xcr0(value: u64) -> bool {
 /// Sets XCR0 now, a value that [`is_valid_xcr0`] accepted.
 pub(crate) fn set_xcr0(area: &mut FpuArea, value: u64) {
     area.xcr0 = value;
-    // SAFETY: checked by the caller, as documented; an invalid value would fault, so check again.
     if is_valid_xcr0(value) {
+        // SAFETY: an invalid value would fault, and was ruled out once more.
         unsafe { instr::xsetbv(0, value) };
     }
 }

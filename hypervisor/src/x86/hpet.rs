@@ -14,8 +14,6 @@ const ENABLE: u32 = 1;
 const LEGACY_ROUTE: u32 = 2;
 const TIMER_INTERRUPT_ENABLE: u32 = 4;
 
-/// Bytes to map.
-pub(crate) const WINDOW: usize = 0x400;
 const FEMTOSECONDS_PER_SECOND: u64 = 1_000_000_000_000_000;
 /// The specification's upper bound: 100 ns per tick.
 const MAX_PERIOD_FS: u32 = 100_000_000;

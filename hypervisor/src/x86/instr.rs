@@ -107,29 +107,6 @@ pub(crate) fn cli_hlt() {
     unsafe { asm!("cli", "hlt", options(nomem, nostack)) };
 }
 
-/// Disables interrupts.
-#[inline]
-pub(crate) fn cli() {
-    // SAFETY: masks interrupts; no `nomem`, so that it orders against the accesses it protects.
-    unsafe { asm!("cli", options(nostack)) };
-}
-
-/// Lets pending interrupts in for one instruction and closes the door again: a preemption point in long loops.
-#[inline]
-pub(crate) fn sti_nop_cli() {
-    // SAFETY: as `sti_hlt_cli`; the NOP stands in the STI shadow.
-    unsafe { asm!("sti", "nop", "nop", "cli", options(nostack)) };
-}
-
-/// Reads RFLAGS.
-#[inline]
-pub(crate) fn rflags() -> u64 {
-    let value: u64;
-    // SAFETY: pushes and pops one word on the current stack.
-    unsafe { asm!("pushfq", "pop {}", out(reg) value, options(preserves_flags)) };
-    value
-}
-
 /// Writes back and empties all caches (`wbinvd`).
 #[inline]
 pub(crate) fn wbinvd() {
@@ -149,30 +126,6 @@ pub(crate) fn clflush(word: &core::sync::atomic::AtomicU64) {
 pub(crate) fn invlpg(address: u64) {
     // SAFETY: a flush only makes the CPU read the page tables again.
     unsafe { asm!("invlpg [{}]", in(reg) address, options(nostack, preserves_flags)) };
-}
-
-/// The kinds of INVPCID.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[repr(u64)]
-pub(crate) enum Invpcid {
-    /// One address in one PCID.
-    Address = 0,
-    /// All of one PCID but global entries.
-    Single = 1,
-    /// Everything, global entries too.
-    AllGlobal = 2,
-    /// Everything but global entries.
-    All = 3,
-}
-
-/// Flushes by PCID. The CPU must have INVPCID (CPUID.7.EBX bit 10).
-#[inline]
-pub(crate) fn invpcid(kind: Invpcid, pcid: u16, address: u64) {
-    let descriptor = [u64::from(pcid), address];
-    // SAFETY: reads the 16-byte descriptor and flushes; see `invlpg`.
-    unsafe {
-        asm!("invpcid {}, [{}]", in(reg) kind as u64, in(reg) &raw const descriptor, options(nostack, preserves_flags))
-    };
 }
 
 macro_rules! control_register {
@@ -211,31 +164,6 @@ pub(crate) fn read_cr2() -> u64 {
     value
 }
 
-/// Writes CR2; nothing in hardware depends on it.
-#[inline]
-pub(crate) fn write_cr2(value: u64) {
-    // SAFETY: CR2 is a plain storage cell for the CPU.
-    unsafe { asm!("mov cr2, {}", in(reg) value, options(nomem, nostack, preserves_flags)) };
-}
-
-/// Clears CR0.TS, so that FPU instructions work.
-#[inline]
-pub(crate) fn clts() {
-    // SAFETY: only decides whether FPU instructions trap.
-    unsafe { asm!("clts", options(nostack, preserves_flags)) };
-}
-
-/// Reads an extended control register; CR4.OSXSAVE must be on.
-#[inline]
-pub(crate) fn xgetbv(index: u32) -> u64 {
-    let (low, high): (u32, u32);
-    // SAFETY: a register read.
-    unsafe {
-        asm!("xgetbv", in("ecx") index, out("eax") low, out("edx") high, options(nomem, nostack, preserves_flags))
-    };
-    u64::from(high) << 32 | u64::from(low)
-}
-
 /// Writes an extended control register.
 ///
 /// # Safety
@@ -270,13 +198,6 @@ macro_rules! segment_base {
 
 segment_base!(rdfsbase, wrfsbase, "rdfsbase", "wrfsbase");
 segment_base!(rdgsbase, wrgsbase, "rdgsbase", "wrgsbase");
-
-/// Exchanges the GS base with the kernel GS base; both belong to the guest.
-#[inline]
-pub(crate) fn swapgs() {
-    // SAFETY: no compiled code uses GS.
-    unsafe { asm!("swapgs", options(nostack, preserves_flags)) };
-}
 
 /// The operand of LGDT and LIDT.
 #[derive(Clone, Copy, Debug)]
@@ -328,22 +249,8 @@ pub(crate) unsafe fn lldt(selector: u16) {
     unsafe { asm!("lldt {:x}", in(reg) selector, options(nostack, preserves_flags)) };
 }
 
-/// Permits supervisor access to user pages until [`clac`]; the CPU must have SMAP.
-#[inline]
-pub(crate) fn stac() {
-    // SAFETY: sets EFLAGS.AC; it only widens what a guarded copy may touch.
-    unsafe { asm!("stac", options(nostack)) };
-}
-
-/// Forbids supervisor access to user pages again; the CPU must have SMAP.
-#[inline]
-pub(crate) fn clac() {
-    // SAFETY: clears EFLAGS.AC.
-    unsafe { asm!("clac", options(nostack)) };
-}
-
-macro_rules! debug_register {
-    ($read:ident, $write:ident, $reg:tt) => {
+macro_rules! read_debug_register {
+    ($read:ident, $reg:tt) => {
         #[doc = concat!("Reads ", $reg, ".")]
         #[inline]
         pub(crate) fn $read() -> u64 {
@@ -352,7 +259,11 @@ macro_rules! debug_register {
             unsafe { asm!(concat!("mov {}, ", $reg), out(reg) value, options(nostack, preserves_flags)) };
             value
         }
+    };
+}
 
+macro_rules! write_debug_register {
+    ($write:ident, $reg:tt) => {
         #[doc = concat!("Writes ", $reg, "; a breakpoint it arms is taken as #DB.")]
         #[inline]
         pub(crate) fn $write(value: u64) {
@@ -362,12 +273,14 @@ macro_rules! debug_register {
     };
 }
 
-debug_register!(read_dr0, write_dr0, "dr0");
-debug_register!(read_dr1, write_dr1, "dr1");
-debug_register!(read_dr2, write_dr2, "dr2");
-debug_register!(read_dr3, write_dr3, "dr3");
-debug_register!(read_dr6, write_dr6, "dr6");
-debug_register!(read_dr7, write_dr7, "dr7");
+read_debug_register!(read_dr6, "dr6");
+read_debug_register!(read_dr7, "dr7");
+write_debug_register!(write_dr0, "dr0");
+write_debug_register!(write_dr1, "dr1");
+write_debug_register!(write_dr2, "dr2");
+write_debug_register!(write_dr3, "dr3");
+write_debug_register!(write_dr6, "dr6");
+write_debug_register!(write_dr7, "dr7");
 
 /// The value as (low, high) halves, as MSR-style instructions want it.
 fn split(value: u64) -> (u32, u32) {

@@ -6,15 +6,10 @@ use super::mmio::Mmio;
 
 const SELECT: usize = 0x00;
 const DATA: usize = 0x10;
-const ID_REGISTER: u8 = 0;
 const VERSION_REGISTER: u8 = 1;
 const FIRST_ENTRY: u8 = 0x10;
 
-/// Bytes to map.
-pub(crate) const WINDOW: usize = 0x1000;
-
 const POLARITY_LOW: u32 = 1 << 13;
-const REMOTE_IRR: u32 = 1 << 14;
 const TRIGGER_LEVEL: u32 = 1 << 15;
 const MASKED: u32 = 1 << 16;
 
@@ -50,6 +45,7 @@ impl Redirection {
     }
 
     /// The entry from its register values; delivery mode and status bits are dropped.
+    #[cfg(test)]
     pub(crate) const fn decode(low: u32, high: u32) -> Self {
         Self {
             vector: low as u8,
@@ -102,21 +98,9 @@ impl IoApic {
         (pin < self.pins).then_some(pin)
     }
 
-    /// The id register, as `PHYSDEVOP_apic_read` shows it.
-    pub(crate) fn id_register(&mut self) -> u32 {
-        self.read(ID_REGISTER)
-    }
-
     /// Any register, as `PHYSDEVOP_apic_read` asks for it. Registers that do not exist read as the chip pleases.
     pub(crate) fn read_raw(&mut self, register: u8) -> u32 {
         self.read(register)
-    }
-
-    /// A pin's entry.
-    pub(crate) fn entry(&mut self, pin: u16) -> Redirection {
-        let register = Self::register_of(pin);
-        let low = self.read(register);
-        Redirection::decode(low, self.read(register + 1))
     }
 
     /// Writes a pin's entry. Masked while the halves disagree.
@@ -139,11 +123,6 @@ impl IoApic {
                 self.read(Self::register_of(pin));
             }
         }
-    }
-
-    /// Whether a level interrupt of this pin still waits for its end-of-interrupt message.
-    pub(crate) fn waits_for_eoi(&mut self, pin: u16) -> bool {
-        self.read(Self::register_of(pin)) & REMOTE_IRR != 0
     }
 
     fn write_low(&mut self, pin: u16, low: u32) {

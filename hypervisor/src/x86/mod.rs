@@ -5,7 +5,6 @@ pub(crate) mod boot_image;
 pub(crate) mod context;
 pub(crate) mod cpu;
 pub(crate) mod cpuid;
-pub(crate) mod debug_exit;
 pub(crate) mod efi;
 pub(crate) mod entry;
 pub(crate) mod fpu;

@@ -8,11 +8,12 @@ use super::pci::{Config, Width};
 pub(crate) const MSIX_ENTRY: u32 = 16;
 
 const CONTROL: u16 = 2;
-const MSI_ENABLE: u32 = 1;
 const MSI_MULTIPLE_ENABLED: u32 = 7 << 4;
 const MSI_64_BIT: u32 = 1 << 7;
 const MSI_MASKABLE: u32 = 1 << 8;
+#[cfg(test)]
 const MSIX_MASK_ALL: u32 = 1 << 14;
+#[cfg(test)]
 const MSIX_ENABLE: u32 = 1 << 15;
 
 /// What a device writes to raise an interrupt.
@@ -74,12 +75,6 @@ impl MsiCapability {
         self.maskable
     }
 
-    /// Switches the capability on or off.
-    pub(crate) fn set_enabled(&self, config: &mut impl Config, on: bool) {
-        let control = config.read(self.offset + CONTROL, Width::Word) & !MSI_ENABLE;
-        config.write(self.offset + CONTROL, Width::Word, control | u32::from(on));
-    }
-
     const fn data_register(&self) -> u16 {
         self.offset + if self.is_64_bit { 12 } else { 8 }
     }
@@ -123,6 +118,7 @@ impl MsixCapability {
 
     /// Lets the table be written: enabled, with the whole function masked if it was not enabled yet. Returns the old control word
     /// for [`Self::restore`].
+    #[cfg(test)]
     pub(crate) fn open(&self, config: &mut impl Config) -> u32 {
         let old = config.read(self.offset + CONTROL, Width::Word);
         if old & MSIX_ENABLE == 0 {
@@ -132,6 +128,7 @@ impl MsixCapability {
     }
 
     /// Puts the control word back.
+    #[cfg(test)]
     pub(crate) fn restore(&self, config: &mut impl Config, old: u32) {
         if old & MSIX_ENABLE == 0 {
             config.write(self.offset + CONTROL, Width::Word, old);

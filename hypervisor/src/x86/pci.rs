@@ -89,13 +89,6 @@ pub(crate) struct MmcfgRegion {
     pub(crate) window: Mmio,
 }
 
-impl MmcfgRegion {
-    /// A region whose registers are mapped.
-    pub(crate) const fn new(segment: u16, first_bus: u8, last_bus: u8, window: Mmio) -> Self {
-        Self { segment, first_bus, last_bus, window }
-    }
-}
-
 /// Access to configuration space. The address port is shared state: the one instance lives under a lock, and `&mut` to it is the
 /// right to use the ports.
 #[derive(Debug)]

@@ -55,14 +55,18 @@ pub(crate) struct EntryArea {
     pub(crate) stack: u64,
 }
 
+#[cfg(target_os = "none")]
 pub(crate) const OFFSET_VECTOR: usize = offset_of!(GuestRegs, vector);
+#[cfg(target_os = "none")]
 pub(crate) const OFFSET_RIP: usize = offset_of!(GuestRegs, rip);
+#[cfg(target_os = "none")]
 pub(crate) const OFFSET_CS: usize = offset_of!(GuestRegs, cs);
+#[cfg(target_os = "none")]
 pub(crate) const OFFSET_RSP: usize = offset_of!(GuestRegs, rsp);
 pub(crate) const OFFSET_STACK: usize = offset_of!(EntryArea, stack) - offset_of!(EntryArea, regs);
 
 // The processor aligns RSP0 down to 16 before it pushes (SDM vol. 3A 6.14.2); a gap would shift the frame.
-const _: () = assert!((offset_of!(EntryArea, regs) + size_of::<GuestRegs>()) % 16 == 0);
+const _: () = assert!((offset_of!(EntryArea, regs) + size_of::<GuestRegs>()).is_multiple_of(16));
 const _: () = assert!(OFFSET_STACK == size_of::<GuestRegs>());
 
 impl EntryArea {

@@ -4,7 +4,7 @@
 
 use super::{
     hpet::Hpet,
-    instr::{cpuid, pause, rdtsc_ordered},
+    instr::{pause, rdtsc_ordered},
     pit,
     pm_timer::{self, PmTimer},
 };
@@ -18,17 +18,6 @@ pub(crate) enum Reference {
     PmTimer,
     /// PIT channel 2.
     Pit,
-}
-
-impl Reference {
-    /// The reference's name and frequency, as the boot log prints them.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Hpet => "HPET",
-            Self::PmTimer => "ACPI PM timer",
-            Self::Pit => "PIT",
-        }
-    }
 }
 
 /// A measured counter.
@@ -64,11 +53,6 @@ pub(crate) fn calibrate(hpet: Option<&Hpet>, pm_timer: Option<PmTimer>) -> Optio
             let hz = median_of(|| Some(scale(pit::measure_tsc(ticks, MAX_POLLS)?, u64::from(ticks), pit::HZ)))?;
             Some(Calibration { hz, reference: Reference::Pit })
         })
-}
-
-/// Whether the CPU promises a TSC that runs at one rate in all power states (CPUID 0x8000_0007 EDX bit 8).
-pub(crate) fn is_invariant() -> bool {
-    cpuid(0x8000_0000, 0).eax >= 0x8000_0007 && cpuid(0x8000_0007, 0).edx & 1 << 8 != 0
 }
 
 fn median_of(mut measure: impl FnMut() -> Option<u64>) -> Option<u64> {

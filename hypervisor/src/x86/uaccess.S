@@ -37,23 +37,6 @@ uaccess_copy:
     .quad 2b, 9b
 .popsection
 
-// One 64-bit compare-exchange at rdi: expected in rsi, new in rdx, where the old value is stored in rcx.
-.balign 16
-.global uaccess_cmpxchg
-.type uaccess_cmpxchg, @function
-uaccess_cmpxchg:
-    mov     %rsi, %rax
-1:  lock cmpxchg %rdx, (%rdi)
-    mov     %rax, (%rcx)
-    xor     %eax, %eax
-    ret
-9:  mov     $1, %eax
-    ret
-.size uaccess_cmpxchg, . - uaccess_cmpxchg
-.pushsection .fixup_table, "a"
-    .quad 1b, 9b
-.popsection
-
 // rdmsr with fixup: edi = index, rsi = where the value goes.
 .balign 16
 .global try_rdmsr

@@ -11,7 +11,6 @@ mod assembly {
         pub(super) safe static fixup_table_start: [[u64; 2]; 0];
         pub(super) safe static fixup_table_end: [[u64; 2]; 0];
         pub(super) fn uaccess_copy(dst: *mut u8, src: *const u8, len: usize) -> u32;
-        pub(super) fn uaccess_cmpxchg(at: *mut u64, expected: u64, new: u64, old: *mut u64) -> u32;
         pub(super) fn try_rdmsr(index: u32, value: *mut u64) -> u32;
         pub(super) fn try_load_segment(selector: u32, register: u32) -> u32;
         pub(super) fn try_restore_fpu(area: *const u8, mask: u64) -> u32;
@@ -21,12 +20,11 @@ mod assembly {
 /// Host builds have no guests: every access fails.
 #[cfg(not(target_os = "none"))]
 mod assembly {
+    #[expect(non_upper_case_globals, reason = "named like the assembly symbols they stand for")]
     pub(super) static fixup_table_start: [[u64; 2]; 0] = [];
+    #[expect(non_upper_case_globals, reason = "named like the assembly symbols they stand for")]
     pub(super) static fixup_table_end: [[u64; 2]; 0] = [];
     pub(super) unsafe fn uaccess_copy(_: *mut u8, _: *const u8, _: usize) -> u32 {
-        1
-    }
-    pub(super) unsafe fn uaccess_cmpxchg(_: *mut u64, _: u64, _: u64, _: *mut u64) -> u32 {
         1
     }
     pub(super) unsafe fn try_rdmsr(_: u32, _: *mut u64) -> u32 {
@@ -73,17 +71,6 @@ pub(crate) fn copy_to_guest(address: u64, src: &[u8]) -> Result<(), Faulted> {
     }
     // SAFETY: the destination lies in guest space (a fault is caught), the source is ours.
     outcome(unsafe { assembly::uaccess_copy(address as *mut u8, src.as_ptr(), src.len()) })
-}
-
-/// Compare-exchanges a 64-bit word of guest memory; returns the old value.
-pub(crate) fn cmpxchg_guest(address: u64, expected: u64, new: u64) -> Result<u64, Faulted> {
-    if !is_guest_range(address, 8) {
-        return Err(Faulted);
-    }
-    let mut old = 0;
-    // SAFETY: the word lies in guest space (a fault is caught).
-    outcome(unsafe { assembly::uaccess_cmpxchg(address as *mut u64, expected, new, &mut old) })?;
-    Ok(old)
 }
 
 /// Reads an MSR that may not exist.

@@ -2,10 +2,7 @@
 //! The 16550 serial port: setup, polled output, and input by interrupt or polling.
 #![forbid(unsafe_code)]
 
-use super::{instr, mmio::Mmio};
-
-/// Ports a 16550 occupies.
-pub(crate) const PORT_COUNT: u16 = 8;
+use super::instr;
 
 const DATA: u16 = 0;
 const INTERRUPT_ENABLE: u16 = 1;
@@ -23,20 +20,6 @@ const LSR_DATA_READY: u8 = 1;
 const LSR_TRANSMIT_EMPTY: u8 = 0x20;
 /// A transmitter that does not drain within this many polls is stuck (no clock, unplugged flow control); output is dropped then.
 const TRANSMIT_POLLS: u32 = 200_000;
-
-/// Where the registers are.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Registers {
-    /// Eight I/O ports from here.
-    Port(u16),
-    /// A register window with `1 << shift` bytes per register.
-    Memory {
-        /// The window.
-        window: Mmio,
-        /// log2 of the distance between registers.
-        shift: u8,
-    },
-}
 
 /// Parity of a serial frame.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -80,76 +63,6 @@ impl ComConfig {
     }
 }
 
-/// Why a `com1=` value was refused.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum ComError {
-    /// The baud rate is no number, zero, or above the base rate.
-    Baud,
-    /// Data bits, parity and stop bits are not like `8n1`.
-    Frame,
-    /// The I/O base is no 16-bit number.
-    IoBase,
-    /// The interrupt is no number below 16.
-    Irq,
-}
-
-/// Parses `BAUD[/BASE][,DPS[,IO-BASE[,IRQ]]]`; an empty field keeps its default. Fields after the interrupt are ignored.
-///
-/// # Errors
-/// Names the first field that makes no sense.
-pub(crate) fn parse_com(index: usize, text: &str) -> Result<ComConfig, ComError> {
-    let mut config = ComConfig::default_for(index);
-    let mut fields = text.split(',').map(str::trim);
-    let rate = fields.next().unwrap_or("");
-    let (baud, base) = rate.split_once('/').map_or((rate, None), |(baud, base)| (baud, Some(base)));
-    if let Some(base) = base {
-        config.base_baud = number(base).filter(|&rate| rate > 0).ok_or(ComError::Baud)?;
-    }
-    match baud {
-        "" => {}
-        "auto" => config.baud = None,
-        _ => {
-            config.baud = Some(number(baud).filter(|&rate| rate > 0 && rate <= config.base_baud).ok_or(ComError::Baud)?)
-        }
-    }
-    if let Some(frame) = fields.next().filter(|field| !field.is_empty()) {
-        (config.data_bits, config.parity, config.stop_bits) = parse_frame(frame)?;
-    }
-    if let Some(base) = fields.next().filter(|field| !field.is_empty()) {
-        config.io_base = number(base).and_then(|base| u16::try_from(base).ok()).ok_or(ComError::IoBase)?;
-    }
-    if let Some(irq) = fields.next().filter(|field| !field.is_empty()) {
-        config.irq = number(irq).and_then(|irq| u8::try_from(irq).ok()).filter(|&irq| irq < 16).ok_or(ComError::Irq)?;
-    }
-    Ok(config)
-}
-
-fn parse_frame(text: &str) -> Result<(u8, Parity, u8), ComError> {
-    let &[data, parity, stop] = text.as_bytes() else {
-        return Err(ComError::Frame);
-    };
-    let parity = match parity.to_ascii_lowercase() {
-        b'n' => Parity::None,
-        b'o' => Parity::Odd,
-        b'e' => Parity::Even,
-        b'm' => Parity::Mark,
-        b's' => Parity::Space,
-        _ => return Err(ComError::Frame),
-    };
-    match (data, stop) {
-        (b'5'..=b'8', b'1' | b'2') => Ok((data - b'0', parity, stop - b'0')),
-        _ => Err(ComError::Frame),
-    }
-}
-
-/// Decimal, or hexadecimal after `0x`.
-fn number(text: &str) -> Option<u32> {
-    match text.strip_prefix("0x") {
-        Some(digits) => u32::from_str_radix(digits, 16).ok(),
-        None => text.parse().ok(),
-    }
-}
-
 /// The line-control byte for a frame format.
 fn line_control(config: &ComConfig) -> u8 {
     let parity = match config.parity {
@@ -165,24 +78,20 @@ fn line_control(config: &ComConfig) -> u8 {
 /// A serial port in use. The owner (the console) holds it under its lock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Uart {
-    registers: Registers,
+    /// The first of eight I/O ports.
+    base: u16,
     present: bool,
 }
 
 impl Uart {
     /// Sets the port up: frame, speed, FIFOs on, interrupts off. A port that is not there is remembered as absent and ignored.
-    pub(crate) fn new(registers: Registers, config: &ComConfig) -> Self {
-        let mut uart = Self { registers, present: true };
+    pub(crate) fn from_config(config: &ComConfig) -> Self {
+        let mut uart = Self { base: config.io_base, present: true };
         uart.present = uart.probe();
         if uart.present {
             uart.configure(config);
         }
         uart
-    }
-
-    /// Opens the port a configuration names.
-    pub(crate) fn from_config(config: &ComConfig) -> Self {
-        Self::new(Registers::Port(config.io_base), config)
     }
 
     /// Whether a chip answered.
@@ -251,17 +160,11 @@ impl Uart {
     }
 
     fn read(&self, register: u16) -> u8 {
-        match &self.registers {
-            Registers::Port(base) => instr::inb(base.wrapping_add(register)),
-            Registers::Memory { window, shift } => window.read8(usize::from(register) << shift),
-        }
+        instr::inb(self.base.wrapping_add(register))
     }
 
     fn write(&self, register: u16, value: u8) {
-        match &self.registers {
-            Registers::Port(base) => instr::outb(base.wrapping_add(register), value),
-            Registers::Memory { window, shift } => window.write8(usize::from(register) << shift, value),
-        }
+        instr::outb(self.base.wrapping_add(register), value);
     }
 }
 
@@ -270,27 +173,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_usual_option() {
-        let config = parse_com(0, "115200,8n1").unwrap();
-        assert_eq!(config, ComConfig::default_for(0));
-        assert_eq!(line_control(&config), 3);
-    }
-
-    #[test]
-    fn every_field() {
-        let config = parse_com(1, "9600/230400,7e2,0x3e8,5").unwrap();
-        assert_eq!((config.baud, config.base_baud, config.io_base, config.irq), (Some(9600), 230_400, 0x3e8, 5));
-        assert_eq!(line_control(&config), 2 | 4 | 0x18);
-        assert_eq!(parse_com(0, "auto,,0x2f8").unwrap().baud, None);
-        assert_eq!(parse_com(0, "").unwrap(), ComConfig::default_for(0));
-    }
-
-    #[test]
-    fn nonsense_is_named() {
-        assert_eq!(parse_com(0, "fast"), Err(ComError::Baud));
-        assert_eq!(parse_com(0, "230400"), Err(ComError::Baud));
-        assert_eq!(parse_com(0, "9600,9n1"), Err(ComError::Frame));
-        assert_eq!(parse_com(0, "9600,8n1,pci"), Err(ComError::IoBase));
-        assert_eq!(parse_com(0, "9600,8n1,0x3f8,16"), Err(ComError::Irq));
+    fn frames() {
+        let usual = ComConfig::default_for(0);
+        assert_eq!(line_control(&usual), 3);
+        let odd = ComConfig { data_bits: 7, parity: Parity::Even, stop_bits: 2, ..usual };
+        assert_eq!(line_control(&odd), 2 | 4 | 0x18);
     }
 }
