@@ -10,8 +10,8 @@ use alloc::sync::Arc;
 use core::mem::ManuallyDrop;
 use core::sync::atomic::Ordering;
 
-use crate::domain::vcpu::{Vcpu, VcpuState};
 use crate::budget::Budget;
+use crate::domain::vcpu::{Vcpu, VcpuState};
 use crate::hypercall::{Cx, dispatch};
 use crate::irq;
 use crate::mm::flush;
@@ -103,9 +103,7 @@ unsafe extern "C" fn xenolith_bad_iret(nested: *const GuestRegs) -> *mut GuestRe
 
 fn handle(cpu: &CpuLocal, vcpu: &Arc<Vcpu>, state: &mut VcpuState) -> Result<(), &'static str> {
     match state.entry.regs.vector {
-        VECTOR_SYSCALL if state.kernel_mode => {
-            dispatch::from_registers(&mut Cx { vcpu, state, budget: Budget::new() })
-        }
+        VECTOR_SYSCALL if state.kernel_mode => dispatch::from_registers(&mut Cx { vcpu, state, budget: Budget::new() }),
         vector @ 0..=31 => {
             let _ = vector;
             traps::exception(vcpu, state)

@@ -128,13 +128,16 @@ pub(crate) fn choose(cpu: &CpuLocal, current: Option<(&Arc<Vcpu>, &mut VcpuState
 fn put_off(cpu: &CpuLocal, vcpu: &Arc<Vcpu>, state: &mut VcpuState, now: u64) {
     switch::save(state);
     switch::leave(cpu, vcpu);
-    vcpu.set_runstate(if vcpu.is_runnable() {
-        State::Runnable
-    } else if vcpu.is_blocked() {
-        State::Blocked
-    } else {
-        State::Offline
-    }, now);
+    vcpu.set_runstate(
+        if vcpu.is_runnable() {
+            State::Runnable
+        } else if vcpu.is_blocked() {
+            State::Blocked
+        } else {
+            State::Offline
+        },
+        now,
+    );
     vcpu.on_cpu.store(false, Ordering::Release);
 }
 

@@ -14,11 +14,18 @@ pub(crate) fn add(facts: &mut Facts) {
 
 fn mca(facts: &mut Facts) {
     table!(facts, hypercalls::mca, {
-        consts { MCA_INTERFACE_VERSION = "XEN_MCA_INTERFACE_VERSION" }
+        consts { MCA_INTERFACE_VERSION = "XEN_MCA_INTERFACE_VERSION", MC_NODATA = "XEN_MC_NODATA" }
         enum McaCmd { FETCH = "XEN_MC_fetch", NOTIFYDOMAIN = "XEN_MC_notifydomain",
             PHYSCPUINFO = "XEN_MC_physcpuinfo", MSRINJECT = "XEN_MC_msrinject", MCEINJECT = "XEN_MC_mceinject",
             INJECT_V2 = "XEN_MC_inject_v2" }
         struct Mc = "struct xen_mc" { cmd, interface_version, u }
+        struct McFetch = "struct xen_mc_fetch" { flags, _pad0, fetch_id, data }
+        struct McPhyscpuinfo = "struct xen_mc_physcpuinfo" { ncpus, _pad0, info }
+        struct McMsr = "struct mcinfo_msr" { reg, value }
+        struct McLogicalCpu = "struct mcinfo_logical_cpu" { mc_cpunr, mc_chipid, mc_coreid, mc_threadid, mc_apicid,
+            mc_clusterid, mc_ncores, mc_ncores_active, mc_nthreads, mc_cpuid_level, mc_family, mc_vendor, mc_model,
+            mc_step, mc_vendorid, mc_brandid, mc_cpu_caps, mc_cache_size, mc_cache_alignment, mc_nmsrvals,
+            mc_msrvalues }
     });
 }
 

@@ -4,8 +4,8 @@
 
 use alloc::vec::Vec;
 
-use crate::domain::firmware::Processor;
 use super::acpi::{HEADER, byte_at, u16_at, u32_at, u64_at};
+use crate::domain::firmware::Processor;
 use crate::irq::line::LineMode;
 
 /// A CPU.

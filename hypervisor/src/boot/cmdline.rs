@@ -51,27 +51,14 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             dom0_mem: Dom0Mem::default(),
-            dom0_max_vcpus: VcpuRange {
-                min: 1,
-                max: u32::MAX,
-            },
+            dom0_max_vcpus: VcpuRange { min: 1, max: u32::MAX },
             dom0_vcpus_pin: false,
             com: [None; 2],
-            console: Consoles {
-                com1: true,
-                com2: false,
-                vga: true,
-            },
+            console: Consoles { com1: true, com2: false, vga: true },
             conswitch: Some(b'a' & 0x1f),
             conswitch_stay: false,
-            loglvl: Thresholds {
-                always: Level::Warning,
-                limited: Level::Warning,
-            },
-            guest_loglvl: Thresholds {
-                always: Level::None,
-                limited: Level::Warning,
-            },
+            loglvl: Thresholds { always: Level::Warning, limited: Level::Warning },
+            guest_loglvl: Thresholds { always: Level::None, limited: Level::Warning },
             noreboot: false,
             maxcpus: None,
             nosmp: false,
@@ -145,10 +132,7 @@ impl fmt::Display for Warning {
         match self {
             Self::Unknown(word) => write!(f, "unknown command-line option \"{word}\" ignored"),
             Self::Malformed { word, expected } => {
-                write!(
-                    f,
-                    "command-line option \"{word}\" ignored: expected {expected}"
-                )
+                write!(f, "command-line option \"{word}\" ignored: expected {expected}")
             }
         }
     }
@@ -171,22 +155,12 @@ const HARMLESS: [&str; 9] = [
 /// Removes the image's path, which every loader but GRUB 2 puts in front of the options (QEMU's `-kernel` does).
 pub(crate) fn strip_image_path<'a>(cmdline: &'a str, loader: Option<&str>) -> &'a str {
     let cmdline = cmdline.trim_ascii();
-    let is_grub2 = loader.is_some_and(|name| {
-        name.strip_prefix("GRUB ")
-            .is_some_and(|v| !v.starts_with('0'))
-    });
+    let is_grub2 = loader.is_some_and(|name| name.strip_prefix("GRUB ").is_some_and(|v| !v.starts_with('0')));
     // GRUB 2's multiboot commands never give the path, but a chain of loaders might; options never contain a slash
     // before their `=`.
     let first = cmdline.split_ascii_whitespace().next().unwrap_or("");
-    let looks_like_path = first
-        .split('=')
-        .next()
-        .is_some_and(|name| name.contains('/'));
-    if is_grub2 && !looks_like_path {
-        cmdline
-    } else {
-        cmdline.get(first.len()..).unwrap_or("").trim_ascii_start()
-    }
+    let looks_like_path = first.split('=').next().is_some_and(|name| name.contains('/'));
+    if is_grub2 && !looks_like_path { cmdline } else { cmdline.get(first.len()..).unwrap_or("").trim_ascii_start() }
 }
 
 /// Splits off what follows a lone `--`: words for dom0's kernel.
@@ -216,10 +190,7 @@ pub(crate) fn parse(cmdline: &str) -> (Options, Vec<Warning>) {
         match outcome {
             Ok(()) => {}
             Err(Refusal::Unknown) => warnings.push(Warning::Unknown(word.into())),
-            Err(Refusal::Expected(expected)) => warnings.push(Warning::Malformed {
-                word: word.into(),
-                expected,
-            }),
+            Err(Refusal::Expected(expected)) => warnings.push(Warning::Malformed { word: word.into(), expected }),
         }
     }
     (options, warnings)
@@ -275,40 +246,28 @@ impl Options {
                 "a list of [min:|max:]AMOUNT, AMOUNT being a size like 512M, -128M, 25% or 256M+10%",
             ))?;
         } else if same(name, "dom0_max_vcpus") {
-            self.dom0_max_vcpus = parse_vcpus(value).ok_or(Refusal::Expected(
-                "N, MIN-MAX, MIN- or -MAX with 1 <= MIN <= MAX",
-            ))?;
+            self.dom0_max_vcpus =
+                parse_vcpus(value).ok_or(Refusal::Expected("N, MIN-MAX, MIN- or -MAX with 1 <= MIN <= MAX"))?;
         } else if same(name, "com1") || same(name, "com2") {
-            let port = parse_com(value).ok_or(Refusal::Expected(
-                "BAUD|auto[,DPS[,IO-BASE[,IRQ]]] like 115200,8n1 or auto,8n1,0x3f8,4",
-            ))?;
+            let port = parse_com(value)
+                .ok_or(Refusal::Expected("BAUD|auto[,DPS[,IO-BASE[,IRQ]]] like 115200,8n1 or auto,8n1,0x3f8,4"))?;
             self.com[usize::from(same(name, "com2"))] = Some(port);
         } else if same(name, "console") {
-            self.console = parse_consoles(value)
-                .ok_or(Refusal::Expected("a list of com1, com2, vga, none"))?;
+            self.console = parse_consoles(value).ok_or(Refusal::Expected("a list of com1, com2, vga, none"))?;
         } else if same(name, "conswitch") {
-            self.set_conswitch(value).ok_or(Refusal::Expected(
-                "a letter, then perhaps x; or 0 for no switching",
-            ))?;
+            self.set_conswitch(value).ok_or(Refusal::Expected("a letter, then perhaps x; or 0 for no switching"))?;
         } else if same(name, "loglvl") {
             self.loglvl = parse_thresholds(value).ok_or(Refusal::Expected(LEVELS))?;
         } else if same(name, "guest_loglvl") {
             self.guest_loglvl = parse_thresholds(value).ok_or(Refusal::Expected(LEVELS))?;
         } else if same(name, "maxcpus") {
-            self.maxcpus = Some(
-                value
-                    .parse()
-                    .map_err(|_| Refusal::Expected("a number of CPUs"))?,
-            );
+            self.maxcpus = Some(value.parse().map_err(|_| Refusal::Expected("a number of CPUs"))?);
         } else if same(name, "conring_size") {
-            self.conring_size =
-                Some(parse_ring_size(value).ok_or(Refusal::Expected("a size from 16K to 128M"))?);
+            self.conring_size = Some(parse_ring_size(value).ok_or(Refusal::Expected("a size from 16K to 128M"))?);
         } else if same(name, "sched") {
             // One scheduler; its policy is nearest to credit2, and no Debian script asks for another by need.
             if !["credit", "credit2", "rtds", "null"].contains(&value) {
-                return Err(Refusal::Expected(
-                    "a scheduler of Xen's; Xenolith runs its own in any case",
-                ));
+                return Err(Refusal::Expected("a scheduler of Xen's; Xenolith runs its own in any case"));
             }
         } else if same(name, "dom0") {
             if value != "pv" {
@@ -371,9 +330,7 @@ fn parse_number(text: &str) -> Option<u64> {
         return None;
     }
     match text.strip_prefix("0x") {
-        Some(hex) if hex.bytes().all(|b| b.is_ascii_hexdigit()) => {
-            u64::from_str_radix(hex, 16).ok()
-        }
+        Some(hex) if hex.bytes().all(|b| b.is_ascii_hexdigit()) => u64::from_str_radix(hex, 16).ok(),
         Some(_) => None,
         None => text.parse().ok(),
     }
@@ -393,18 +350,9 @@ fn parse_vcpus(value: &str) -> Option<VcpuRange> {
             let n = value.parse().ok()?;
             VcpuRange { min: n, max: n }
         }
-        Some(("", max)) => VcpuRange {
-            min: 1,
-            max: max.parse().ok()?,
-        },
-        Some((min, "")) => VcpuRange {
-            min: min.parse().ok()?,
-            max: u32::MAX,
-        },
-        Some((min, max)) => VcpuRange {
-            min: min.parse().ok()?,
-            max: max.parse().ok()?,
-        },
+        Some(("", max)) => VcpuRange { min: 1, max: max.parse().ok()? },
+        Some((min, "")) => VcpuRange { min: min.parse().ok()?, max: u32::MAX },
+        Some((min, max)) => VcpuRange { min: min.parse().ok()?, max: max.parse().ok()? },
     };
     (1 <= range.min && range.min <= range.max).then_some(range)
 }
@@ -414,20 +362,9 @@ fn parse_com(value: &str) -> Option<ComPort> {
     let baud = fields.next()?;
     let baud = match baud.split_once('/').map_or(baud, |(rate, _base)| rate) {
         "auto" => None,
-        rate => Some(
-            rate.parse()
-                .ok()
-                .filter(|rate| (1..=115_200 * 16).contains(rate))?,
-        ),
+        rate => Some(rate.parse().ok().filter(|rate| (1..=115_200 * 16).contains(rate))?),
     };
-    let mut port = ComPort {
-        baud,
-        data_bits: 8,
-        parity: b'n',
-        stop_bits: 1,
-        io_base: None,
-        irq: None,
-    };
+    let mut port = ComPort { baud, data_bits: 8, parity: b'n', stop_bits: 1, io_base: None, irq: None };
     if let Some(dps) = fields.next().filter(|dps| !dps.is_empty()) {
         let &[data @ b'5'..=b'8', parity, stop @ b'1'..=b'2'] = dps.as_bytes() else {
             return None;
@@ -439,11 +376,7 @@ fn parse_com(value: &str) -> Option<ComPort> {
         (port.data_bits, port.stop_bits) = (data - b'0', stop - b'0');
     }
     if let Some(base) = fields.next().filter(|base| !base.is_empty()) {
-        port.io_base = Some(
-            u16::try_from(parse_number(base)?)
-                .ok()
-                .filter(|base| *base != 0)?,
-        );
+        port.io_base = Some(u16::try_from(parse_number(base)?).ok().filter(|base| *base != 0)?);
     }
     if let Some(irq) = fields.next().filter(|irq| !irq.is_empty()) {
         port.irq = Some(u8::try_from(parse_number(irq)?).ok()?);
@@ -452,24 +385,14 @@ fn parse_com(value: &str) -> Option<ComPort> {
 }
 
 fn parse_consoles(value: &str) -> Option<Consoles> {
-    let mut consoles = Consoles {
-        com1: false,
-        com2: false,
-        vga: false,
-    };
+    let mut consoles = Consoles { com1: false, com2: false, vga: false };
     for name in value.split(',') {
         match name {
             // Xen's H and L split a line by the top bit of each byte; nobody shares lines so any more.
             "com1" | "com1L" | "com1H" => consoles.com1 = true,
             "com2" | "com2L" | "com2H" => consoles.com2 = true,
             "vga" => consoles.vga = true,
-            "none" => {
-                consoles = Consoles {
-                    com1: false,
-                    com2: false,
-                    vga: false,
-                }
-            }
+            "none" => consoles = Consoles { com1: false, com2: false, vga: false },
             _ => return None,
         }
     }
@@ -491,10 +414,7 @@ fn parse_thresholds(value: &str) -> Option<Thresholds> {
     let (always, limited) = value.split_once('/').unwrap_or((value, value));
     let always = parse_level(always)?;
     // A lower second level would have no effect; Xen raises it likewise.
-    Some(Thresholds {
-        always,
-        limited: parse_level(limited)?.max(always),
-    })
+    Some(Thresholds { always, limited: parse_level(limited)?.max(always) })
 }
 
 #[cfg(test)]
@@ -512,40 +432,13 @@ mod tests {
 
     #[test]
     fn usual_line() {
-        let o = good(
-            "dom0_mem=512M,max:1G com1=115200,8n1 console=com1,vga loglvl=all guest_loglvl=error/all noreboot",
-        );
-        assert_eq!(
-            o.dom0_mem.size,
-            Some(Amount {
-                bytes: 512 << 20,
-                negative: false,
-                percent: 0
-            })
-        );
+        let o =
+            good("dom0_mem=512M,max:1G com1=115200,8n1 console=com1,vga loglvl=all guest_loglvl=error/all noreboot");
+        assert_eq!(o.dom0_mem.size, Some(Amount { bytes: 512 << 20, negative: false, percent: 0 }));
         assert_eq!(o.com[0].unwrap().baud, Some(115_200));
-        assert_eq!(
-            o.console,
-            Consoles {
-                com1: true,
-                com2: false,
-                vga: true
-            }
-        );
-        assert_eq!(
-            o.loglvl,
-            Thresholds {
-                always: Level::Debug,
-                limited: Level::Debug
-            }
-        );
-        assert_eq!(
-            o.guest_loglvl,
-            Thresholds {
-                always: Level::Error,
-                limited: Level::Debug
-            }
-        );
+        assert_eq!(o.console, Consoles { com1: true, com2: false, vga: true });
+        assert_eq!(o.loglvl, Thresholds { always: Level::Debug, limited: Level::Debug });
+        assert_eq!(o.guest_loglvl, Thresholds { always: Level::Error, limited: Level::Debug });
         assert!(o.noreboot && !o.nosmp);
     }
 
@@ -573,40 +466,17 @@ mod tests {
     #[test]
     fn serial_ports() {
         let port = good("com2=auto,7E2,0x2f8,0").com[1].unwrap();
-        assert_eq!(
-            (port.baud, port.data_bits, port.parity, port.stop_bits),
-            (None, 7, b'e', 2)
-        );
+        assert_eq!((port.baud, port.data_bits, port.parity, port.stop_bits), (None, 7, b'e', 2));
         assert_eq!((port.io_base, port.irq), (Some(0x2f8), Some(0)));
-        assert_eq!(
-            good("com1=115200/1843200,,0x3e8").com[0].unwrap().io_base,
-            Some(0x3e8)
-        );
-        for bad in [
-            "com1=",
-            "com1",
-            "com1=fast",
-            "com1=9600,9n1",
-            "com1=9600,8n1,pci",
-            "com1=9600,8n1,0x3f8,4,x",
-        ] {
-            assert!(
-                matches!(&parse(bad).1[..], [Warning::Malformed { .. }]),
-                "{bad}"
-            );
+        assert_eq!(good("com1=115200/1843200,,0x3e8").com[0].unwrap().io_base, Some(0x3e8));
+        for bad in ["com1=", "com1", "com1=fast", "com1=9600,9n1", "com1=9600,8n1,pci", "com1=9600,8n1,0x3f8,4,x"] {
+            assert!(matches!(&parse(bad).1[..], [Warning::Malformed { .. }]), "{bad}");
         }
     }
 
     #[test]
     fn console_lists_and_ring() {
-        assert_eq!(
-            good("console=none").console,
-            Consoles {
-                com1: false,
-                com2: false,
-                vga: false
-            }
-        );
+        assert_eq!(good("console=none").console, Consoles { com1: false, com2: false, vga: false });
         assert!(good("console=com2,vga").console.com2);
         assert_eq!(good("conring_size=20").conring_size, Some(32 << 10));
         assert_eq!(good("conring_size=1M").conring_size, Some(1 << 20));
@@ -628,32 +498,16 @@ mod tests {
                 "unknown command-line option \"quiet\" ignored",
             ]
         );
-        assert!(
-            parse("placeholder no-cpufreq iommu=verbose ucode=scan")
-                .1
-                .is_empty()
-        );
+        assert!(parse("placeholder no-cpufreq iommu=verbose ucode=scan").1.is_empty());
     }
 
     #[test]
     fn image_path_and_dom0_part() {
-        assert_eq!(
-            strip_image_path(" xenolith  loglvl=all", Some("qemu")),
-            "loglvl=all"
-        );
-        assert_eq!(
-            strip_image_path("loglvl=all noreboot", Some("GRUB 2.06-13+deb12u1")),
-            "loglvl=all noreboot"
-        );
-        assert_eq!(
-            strip_image_path("/boot/xenolith noreboot", Some("GRUB 2.06")),
-            "noreboot"
-        );
+        assert_eq!(strip_image_path(" xenolith  loglvl=all", Some("qemu")), "loglvl=all");
+        assert_eq!(strip_image_path("loglvl=all noreboot", Some("GRUB 2.06-13+deb12u1")), "loglvl=all noreboot");
+        assert_eq!(strip_image_path("/boot/xenolith noreboot", Some("GRUB 2.06")), "noreboot");
         assert_eq!(strip_image_path("xenolith", None), "");
-        assert_eq!(
-            split_dom0("a --x=-- b -- root=/dev/sda quiet"),
-            ("a --x=-- b ", Some("root=/dev/sda quiet"))
-        );
+        assert_eq!(split_dom0("a --x=-- b -- root=/dev/sda quiet"), ("a --x=-- b ", Some("root=/dev/sda quiet")));
         assert_eq!(split_dom0("a b"), ("a b", None));
         assert!(good("-- whatever").com[0].is_none());
     }

@@ -19,10 +19,10 @@ use hypercalls::vm_assist::VmAssistType;
 use crate::boot::cmdline::{self, Options};
 use crate::boot::dom0_mem::TooLittle;
 use crate::boot::modules::{BootInfo, Module};
+use crate::budget::Budget;
 use crate::domain::memory::{alloc_shared, set_m2p};
 use crate::domain::vcpu::Vcpu;
 use crate::domain::{Domain, DomainRef, NewDomain, shared_info, table};
-use crate::budget::Budget;
 use crate::mm::host_pt::{Buffer, OutOfFrames};
 use crate::mm::page_type::Level;
 use crate::mm::{boot_memory, frame_table, map};
@@ -109,7 +109,8 @@ impl Source<'static> {
     /// From what the loader handed over: the kernel first, then the initial RAM disk.
     pub(crate) fn new(info: &BootInfo, vga: Option<VgaConsoleInfo>) -> Result<Self, BuildError> {
         let lend = |module: &Module| {
-            boot_memory::lend(module.start, (module.end - module.start) as usize).ok_or(BuildError::OutOfReach(module.start))
+            boot_memory::lend(module.start, (module.end - module.start) as usize)
+                .ok_or(BuildError::OutOfReach(module.start))
         };
         let kernel = info.modules.first().ok_or(BuildError::NoKernel)?;
         let initrd = info.modules.get(1).map(lend).transpose()?;
@@ -155,11 +156,8 @@ pub(crate) fn build(source: &Source<'_>, options: &Options, cpus: u32) -> Result
             pages.initial >> 8
         );
     }
-    let request = Request {
-        role: Role::Dom0,
-        nr_pages: pages.initial,
-        initrd_len: source.initrd.map_or(0, <[u8]>::len) as u64,
-    };
+    let request =
+        Request { role: Role::Dom0, nr_pages: pages.initial, initrd_len: source.initrd.map_or(0, <[u8]>::len) as u64 };
     let plan = Plan::new(&kernel, &request)?;
     let domain = new_domain(options, cpus)?;
     if kernel.notes().extended_cr3 {
@@ -215,7 +213,8 @@ fn new_domain(options: &Options, cpus: u32) -> Result<DomainRef, BuildError> {
     shared_info::mask_upcalls(&domain);
     let domain = table::insert(domain).map_err(|errno| BuildError::Tables(errno.to_string()))?;
     for id in 0..max_vcpus {
-        let vcpu = Arc::new(Vcpu::new(&domain, VcpuId::new(id), sched::add_unit(), FpuArea::new(), time::system::now_ns()));
+        let vcpu =
+            Arc::new(Vcpu::new(&domain, VcpuId::new(id), sched::add_unit(), FpuArea::new(), time::system::now_ns()));
         domain.add_vcpu(vcpu.clone());
         run::register(&vcpu);
         if id < crate::config::LEGACY_MAX_VCPUS {
@@ -296,12 +295,16 @@ fn write_start_info(plan: &Plan, source: &Source<'_>, domain: &Domain, frames: &
 }
 
 fn write_tables(plan: &Plan, frames: &Frames) -> Result<(), BuildError> {
-    page_tables::for_each(plan, |pfn| frames.mfn(pfn), |table| {
-        for (index, entry) in table.entries.iter().enumerate() {
-            map::store(frames.mfn(table.pfn), index, *entry);
-        }
-        Ok::<(), ImageError>(())
-    })?;
+    page_tables::for_each(
+        plan,
+        |pfn| frames.mfn(pfn),
+        |table| {
+            for (index, entry) in table.entries.iter().enumerate() {
+                map::store(frames.mfn(table.pfn), index, *entry);
+            }
+            Ok::<(), ImageError>(())
+        },
+    )?;
     Ok(())
 }
 

@@ -25,9 +25,7 @@ pub(crate) struct Amount {
 impl Amount {
     /// Parses `512M`, `-128M`, `25%` or `256M+10%`.
     fn parse(text: &str) -> Option<Self> {
-        let (negative, text) = text
-            .strip_prefix('-')
-            .map_or((false, text), |rest| (true, rest));
+        let (negative, text) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
         let (size, fraction) = match text.split_once('+') {
             Some((size, fraction)) => (Some(size), Some(fraction)),
             None if text.ends_with('%') => (None, Some(text)),
@@ -46,20 +44,12 @@ impl Amount {
                 digits.parse().ok().filter(|percent| *percent <= 100)?
             }
         };
-        Some(Self {
-            bytes: size.map_or(Some(0), parse_size)?,
-            negative,
-            percent,
-        })
+        Some(Self { bytes: size.map_or(Some(0), parse_size)?, negative, percent })
     }
 
     fn pages(self, available: u64) -> u64 {
         let absolute = self.bytes >> PAGE_SHIFT;
-        let base = if self.negative {
-            available.saturating_sub(absolute)
-        } else {
-            absolute
-        };
+        let base = if self.negative { available.saturating_sub(absolute) } else { absolute };
         let relative = u128::from(available) * u128::from(self.percent) / 100;
         base.saturating_add(u64::try_from(relative).unwrap_or(u64::MAX))
     }
@@ -153,26 +143,12 @@ mod tests {
         assert_eq!(resolve("-128M", 1024 * MIB).initial, 896 * MIB);
         assert_eq!(resolve("25%", 1024 * MIB).initial, 256 * MIB);
         assert_eq!(resolve("256M+25%", 1024 * MIB).initial, 512 * MIB);
-        assert_eq!(
-            resolve("min:600M,max:700M,512M", 1024 * MIB).initial,
-            600 * MIB
-        );
+        assert_eq!(resolve("min:600M,max:700M,512M", 1024 * MIB).initial, 600 * MIB);
         assert_eq!(
             resolve("1G,max:700M", 2048 * MIB),
-            Dom0Pages {
-                initial: 700 * MIB,
-                max: Some(700 * MIB),
-                short_of: None
-            }
+            Dom0Pages { initial: 700 * MIB, max: Some(700 * MIB), short_of: None }
         );
-        assert_eq!(
-            resolve("4G", 1024 * MIB),
-            Dom0Pages {
-                initial: 960 * MIB,
-                max: None,
-                short_of: Some(4096 * MIB)
-            }
-        );
+        assert_eq!(resolve("4G", 1024 * MIB), Dom0Pages { initial: 960 * MIB, max: None, short_of: Some(4096 * MIB) });
         assert_eq!(resolve("max:50%", 1024 * MIB).initial, 512 * MIB);
         assert_eq!(resolve("-8G", 1024 * MIB).initial, 0);
     }
@@ -193,30 +169,14 @@ mod tests {
     #[test]
     fn default_leaves_some() {
         assert_eq!(resolve_default(512 * MIB), 480 * MIB);
-        assert_eq!(
-            resolve_default(8192 * MIB),
-            (8192 - 128) * MIB
-        );
+        assert_eq!(resolve_default(8192 * MIB), (8192 - 128) * MIB);
         assert_eq!(resolve_default(0), 0);
     }
 
     #[test]
     fn malformed() {
-        for bad in [
-            "",
-            "M",
-            "12Q",
-            "min:",
-            "12%%",
-            "101%",
-            "-10%",
-            "1G+",
-            "1G+5",
-            "+5%",
-            "--1G",
-            "99999999999T",
-            "1G,",
-        ] {
+        for bad in ["", "M", "12Q", "min:", "12%%", "101%", "-10%", "1G+", "1G+5", "+5%", "--1G", "99999999999T", "1G,"]
+        {
             assert_eq!(Dom0Mem::parse(bad), None, "{bad}");
         }
     }

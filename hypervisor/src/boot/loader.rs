@@ -18,7 +18,8 @@ pub(crate) fn read(magic: u32, info: u64) -> Result<BootInfo, BootInfoError> {
         MAGIC_2 => {
             let header = boot_memory::lend(info, 8).ok_or(BootInfoError::Truncated("multiboot2 information"))?;
             let size = header.first_chunk::<4>().map_or(0, |bytes| u32::from_le_bytes(*bytes));
-            let bytes = boot_memory::lend(info, size as usize).ok_or(BootInfoError::Truncated("multiboot2 information"))?;
+            let bytes =
+                boot_memory::lend(info, size as usize).ok_or(BootInfoError::Truncated("multiboot2 information"))?;
             multiboot2::parse(bytes)
         }
         _ => Err(BootInfoError::Truncated("multiboot magic")),

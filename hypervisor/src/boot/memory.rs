@@ -52,7 +52,8 @@ pub(crate) fn init(map: &MemoryMap, reserved: &[Range<u64>]) -> Result<(), Memor
     taken.push(start..start + need);
 
     let no_room = |_| MemoryError::NoRoom(need);
-    let ranges = map.regions().iter().filter(|region| region.kind != Kind::Reserved).map(|region| (region.start, region.end));
+    let ranges =
+        map.regions().iter().filter(|region| region.kind != Kind::Reserved).map(|region| (region.start, region.end));
     host_pt::build(
         ranges,
         [
@@ -108,7 +109,9 @@ fn has_memory(map: &MemoryMap, first: u64, end: u64) -> bool {
 fn table_bytes(map: &MemoryMap, max_page: u64) -> u64 {
     let pieces = |element: u64| {
         let per_piece = BIG / element;
-        (0..max_page.div_ceil(per_piece)).filter(|piece| has_memory(map, piece * per_piece, (piece + 1) * per_piece)).count() as u64
+        (0..max_page.div_ceil(per_piece))
+            .filter(|piece| has_memory(map, piece * per_piece, (piece + 1) * per_piece))
+            .count() as u64
     };
     let arrays = (pieces(size_of::<Frame>() as u64) + pieces(8) + 2) * BIG;
     let direct_map_tables = (max_page >> 18).max(4) + 16;

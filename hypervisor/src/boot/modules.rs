@@ -114,13 +114,8 @@ pub(crate) enum BootInfoError {
 impl fmt::Display for BootInfoError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Truncated(what) => write!(
-                f,
-                "the loader's {what} is damaged; boot with GRUB 2 or QEMU's -kernel"
-            ),
-            Self::NoMemoryMap => {
-                f.write_str("the loader gave no memory map; boot with GRUB 2 or QEMU's -kernel")
-            }
+            Self::Truncated(what) => write!(f, "the loader's {what} is damaged; boot with GRUB 2 or QEMU's -kernel"),
+            Self::NoMemoryMap => f.write_str("the loader gave no memory map; boot with GRUB 2 or QEMU's -kernel"),
         }
     }
 }
@@ -133,50 +128,27 @@ pub(super) fn text(bytes: &[u8]) -> String {
 
 /// A little-endian field of a byte slice.
 pub(super) fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
-    bytes
-        .get(offset..)?
-        .first_chunk()
-        .map(|b| u32::from_le_bytes(*b))
+    bytes.get(offset..)?.first_chunk().map(|b| u32::from_le_bytes(*b))
 }
 
 /// A little-endian field of a byte slice.
 pub(super) fn u64_at(bytes: &[u8], offset: usize) -> Option<u64> {
-    bytes
-        .get(offset..)?
-        .first_chunk()
-        .map(|b| u64::from_le_bytes(*b))
+    bytes.get(offset..)?.first_chunk().map(|b| u64::from_le_bytes(*b))
 }
 
 /// Reads the end of a framebuffer description: bits per pixel, type, then (after `pad` of the format) colour fields.
 ///
 /// `tail` starts at the bits-per-pixel byte and has the colour bytes right behind the type byte. Palette modes are of no
 /// use to a console and count as no display.
-pub(super) fn display(
-    address: u64,
-    pitch: u32,
-    width: u32,
-    height: u32,
-    tail: &[u8],
-) -> Option<Display> {
+pub(super) fn display(address: u64, pitch: u32, width: u32, height: u32, tail: &[u8]) -> Option<Display> {
     match *tail {
         [bpp, 1, ref colours @ ..] => {
             let &[rp, rs, gp, gs, bp, bs] = colours.first_chunk()?;
             let channel = |position, size| Channel { position, size };
             let channels = [channel(rp, rs), channel(gp, gs), channel(bp, bs)];
-            Some(Display::Rgb {
-                address,
-                pitch,
-                width,
-                height,
-                bpp,
-                channels,
-            })
+            Some(Display::Rgb { address, pitch, width, height, bpp, channels })
         }
-        [_, 2, ..] => Some(Display::Text {
-            address,
-            columns: width,
-            rows: height,
-        }),
+        [_, 2, ..] => Some(Display::Text { address, columns: width, rows: height }),
         _ => None,
     }
 }

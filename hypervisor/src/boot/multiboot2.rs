@@ -11,10 +11,8 @@ use alloc::vec::Vec;
 use multiboot2::{DynSizedStructure, TagHeader, TagType};
 
 use super::memory_map::{Kind, Region};
+use super::modules::{self, BootInfo, BootInfoError, Efi, Module, Rsdp, text, u32_at, u64_at};
 use crate::domain::firmware::EfiRegion;
-use super::modules::{
-    self, BootInfo, BootInfoError, Efi, Module, Rsdp, text, u32_at, u64_at,
-};
 
 /// Size and alignment of the head of the information and of each tag.
 const HEAD: usize = 8;
@@ -27,10 +25,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<BootInfo, BootInfoError> {
     let mut efi = Efi::default();
     let mut rest = bytes.get(HEAD..).ok_or(DAMAGED)?;
     loop {
-        let size = u32_at(rest, 4)
-            .and_then(|n| usize::try_from(n).ok())
-            .filter(|n| *n >= HEAD)
-            .ok_or(DAMAGED)?;
+        let size = u32_at(rest, 4).and_then(|n| usize::try_from(n).ok()).filter(|n| *n >= HEAD).ok_or(DAMAGED)?;
         // Tags are padded to their alignment; the pad is not in their size.
         let padded = size.checked_next_multiple_of(HEAD).ok_or(DAMAGED)?;
         let (tag, behind) = rest.split_at_checked(padded).ok_or(DAMAGED)?;
@@ -54,21 +49,12 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<BootInfo, BootInfoError> {
     Ok(boot)
 }
 
-fn take(
-    boot: &mut BootInfo,
-    efi: &mut Efi,
-    kind: TagType,
-    payload: &[u8],
-) -> Result<(), BootInfoError> {
+fn take(boot: &mut BootInfo, efi: &mut Efi, kind: TagType, payload: &[u8]) -> Result<(), BootInfoError> {
     match kind {
         TagType::Cmdline => boot.cmdline = text(payload),
         TagType::BootLoaderName => boot.loader = Some(text(payload)),
-        TagType::Module => boot
-            .modules
-            .push(module(payload).ok_or(BootInfoError::Truncated("module list"))?),
-        TagType::Mmap => {
-            boot.memory_map = memory_map(payload).ok_or(BootInfoError::Truncated("memory map"))?
-        }
+        TagType::Module => boot.modules.push(module(payload).ok_or(BootInfoError::Truncated("module list"))?),
+        TagType::Mmap => boot.memory_map = memory_map(payload).ok_or(BootInfoError::Truncated("memory map"))?,
         TagType::EfiMmap => {
             efi.memory_map = efi_map(payload).ok_or(BootInfoError::Truncated("EFI memory map"))?;
         }
@@ -100,13 +86,7 @@ fn entries(table: &[u8], size: u32, least: usize) -> Option<core::slice::ChunksE
 
 fn memory_map(payload: &[u8]) -> Option<Vec<Region>> {
     entries(payload.get(8..)?, u32_at(payload, 0)?, 20)?
-        .map(|e| {
-            Some(Region::from_len(
-                u64_at(e, 0)?,
-                u64_at(e, 8)?,
-                Kind::from_e820(u32_at(e, 16)?),
-            ))
-        })
+        .map(|e| Some(Region::from_len(u64_at(e, 0)?, u64_at(e, 8)?, Kind::from_e820(u32_at(e, 16)?))))
         .collect()
 }
 
@@ -131,29 +111,15 @@ fn efi_regions(efi: Option<&Efi>) -> Result<Vec<Region>, BootInfoError> {
     }
     Ok(map
         .iter()
-        .map(|e| {
-            Region::from_len(
-                e.start,
-                e.pages.saturating_mul(4096),
-                Kind::from_efi(e.kind, e.attributes),
-            )
-        })
+        .map(|e| Region::from_len(e.start, e.pages.saturating_mul(4096), Kind::from_efi(e.kind, e.attributes)))
         .collect())
 }
 
 /// The tag holds a copy of the RSDP (ACPI specification, section 5.2.5.3).
 fn rsdp(payload: &[u8]) -> Option<Rsdp> {
     let revision = *payload.get(15)?;
-    let xsdt = if revision >= 2 {
-        u64_at(payload, 24).unwrap_or(0)
-    } else {
-        0
-    };
-    Some(Rsdp {
-        revision,
-        rsdt: u32_at(payload, 16)?,
-        xsdt,
-    })
+    let xsdt = if revision >= 2 { u64_at(payload, 24).unwrap_or(0) } else { 0 };
+    Some(Rsdp { revision, rsdt: u32_at(payload, 16)?, xsdt })
 }
 
 fn framebuffer(payload: &[u8]) -> Option<modules::Display> {
@@ -216,25 +182,7 @@ mod tests {
             .tag(1, b"dom0_mem=512M\0")
             .tag(2, b"GRUB 2.06-13+deb12u1\0")
             .tag(3, &module)
-            .tag(
-                6,
-                &words(&[
-                    24,
-                    0,
-                    0,
-                    0,
-                    0x9_fc00,
-                    0,
-                    1,
-                    0,
-                    0x10_0000,
-                    0,
-                    0x1000_0000,
-                    0,
-                    1,
-                    0,
-                ]),
-            )
+            .tag(6, &words(&[24, 0, 0, 0, 0x9_fc00, 0, 1, 0, 0x10_0000, 0, 0x1000_0000, 0, 1, 0]))
             .tag(8, &framebuffer)
             .tag(15, &rsdp)
             .tag(14, &[0; 20])
@@ -246,109 +194,36 @@ mod tests {
         let boot = usual().parse().unwrap();
         assert_eq!(boot.cmdline, "dom0_mem=512M");
         assert_eq!(boot.loader.as_deref(), Some("GRUB 2.06-13+deb12u1"));
-        assert_eq!(
-            boot.modules,
-            [Module {
-                start: 0x10_0000,
-                end: 0x20_0000,
-                cmdline: "root=/dev/vda ro".into()
-            }]
-        );
-        assert_eq!(
-            boot.memory_map[1],
-            Region {
-                start: 0x10_0000,
-                end: 0x1010_0000,
-                kind: Kind::Usable
-            }
-        );
-        assert_eq!(
-            boot.rsdp,
-            Some(Rsdp {
-                revision: 2,
-                rsdt: 0x7fe_0014,
-                xsdt: 0x7fe_0030
-            })
-        );
+        assert_eq!(boot.modules, [Module { start: 0x10_0000, end: 0x20_0000, cmdline: "root=/dev/vda ro".into() }]);
+        assert_eq!(boot.memory_map[1], Region { start: 0x10_0000, end: 0x1010_0000, kind: Kind::Usable });
+        assert_eq!(boot.rsdp, Some(Rsdp { revision: 2, rsdt: 0x7fe_0014, xsdt: 0x7fe_0030 }));
         assert_eq!(boot.efi, None);
-        let Some(Display::Rgb {
-            address: 0xc000_0000,
-            pitch: 4096,
-            bpp: 32,
-            channels,
-            ..
-        }) = boot.display
-        else {
+        let Some(Display::Rgb { address: 0xc000_0000, pitch: 4096, bpp: 32, channels, .. }) = boot.display else {
             panic!("{:?}", boot.display)
         };
-        assert_eq!(
-            channels[0],
-            Channel {
-                position: 16,
-                size: 8
-            }
-        );
+        assert_eq!(channels[0], Channel { position: 16, size: 8 });
     }
 
     #[test]
     fn reads_efi() {
         let map = words(&[48, 1, 7, 0, 0x10_0000, 0, 0, 0, 256, 0, 8, 0, 0, 0]);
-        let boot = Builder::new()
-            .tag(17, &map)
-            .tag(12, &words(&[0x7f00_0000, 0]))
-            .parse()
-            .unwrap();
+        let boot = Builder::new().tag(17, &map).tag(12, &words(&[0x7f00_0000, 0])).parse().unwrap();
         let efi = boot.efi.unwrap();
         assert_eq!(efi.system_table, 0x7f00_0000);
-        assert_eq!(
-            efi.memory_map,
-            [EfiRegion {
-                kind: 7,
-                start: 0x10_0000,
-                pages: 256,
-                attributes: 8
-            }]
-        );
+        assert_eq!(efi.memory_map, [EfiRegion { kind: 7, start: 0x10_0000, pages: 256, attributes: 8 }]);
         assert!(!efi.boot_services_active);
-        assert_eq!(
-            boot.memory_map,
-            [Region {
-                start: 0x10_0000,
-                end: 0x20_0000,
-                kind: Kind::Usable
-            }]
-        );
-        assert!(
-            usual()
-                .tag(18, &[])
-                .parse()
-                .unwrap()
-                .efi
-                .unwrap()
-                .boot_services_active
-        );
+        assert_eq!(boot.memory_map, [Region { start: 0x10_0000, end: 0x20_0000, kind: Kind::Usable }]);
+        assert!(usual().tag(18, &[]).parse().unwrap().efi.unwrap().boot_services_active);
     }
 
     #[test]
     fn says_what_is_damaged() {
         assert_eq!(Builder::new().parse(), Err(BootInfoError::NoMemoryMap));
-        assert_eq!(
-            usual().tag(3, &words(&[2, 1])).parse(),
-            Err(BootInfoError::Truncated("module list"))
-        );
-        assert_eq!(
-            usual().tag(6, &words(&[3, 0])).parse(),
-            Err(BootInfoError::Truncated("memory map"))
-        );
-        assert_eq!(
-            parse(&[]),
-            Err(BootInfoError::Truncated("multiboot2 information"))
-        );
+        assert_eq!(usual().tag(3, &words(&[2, 1])).parse(), Err(BootInfoError::Truncated("module list")));
+        assert_eq!(usual().tag(6, &words(&[3, 0])).parse(), Err(BootInfoError::Truncated("memory map")));
+        assert_eq!(parse(&[]), Err(BootInfoError::Truncated("multiboot2 information")));
         let text = BootInfoError::Truncated("memory map");
-        assert_eq!(
-            std::format!("{text}"),
-            "the loader's memory map is damaged; boot with GRUB 2 or QEMU's -kernel"
-        );
+        assert_eq!(std::format!("{text}"), "the loader's memory map is damaged; boot with GRUB 2 or QEMU's -kernel");
     }
 
     proptest! {

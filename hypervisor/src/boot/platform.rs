@@ -77,10 +77,7 @@ pub(crate) fn init(acpi: &AcpiInfo) -> Result<(), &'static str> {
 }
 
 fn start_clock(acpi: &AcpiInfo) -> Result<(), &'static str> {
-    let hpet = acpi
-        .hpet
-        .and_then(|address| host_pt::map_mmio(address, HPET_BYTES).ok())
-        .and_then(Hpet::new);
+    let hpet = acpi.hpet.and_then(|address| host_pt::map_mmio(address, HPET_BYTES).ok()).and_then(Hpet::new);
     let pm_timer = acpi.fadt.as_ref().and_then(|fadt| fadt.pm_timer);
     let measured = tsc::calibrate(hpet.as_ref(), pm_timer)
         .ok_or("no HPET, PM timer or PIT counts, so the CPU's clock cannot be measured")?;
@@ -105,8 +102,7 @@ fn start_controllers(acpi: &AcpiInfo) -> Result<(), &'static str> {
     let mut io_apics = Vec::new();
     let madt = acpi.madt.as_ref();
     for entry in madt.map_or(&[][..], |madt| &madt.io_apics) {
-        let registers =
-            host_pt::map_mmio(entry.address, IO_APIC_BYTES).map_err(|_| "no memory to map an IO-APIC")?;
+        let registers = host_pt::map_mmio(entry.address, IO_APIC_BYTES).map_err(|_| "no memory to map an IO-APIC")?;
         io_apics.push(IoApic::new(registers, entry.address, entry.gsi_base));
     }
     for region in &acpi.mcfg {

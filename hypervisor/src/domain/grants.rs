@@ -10,8 +10,8 @@ use hypercalls::errno::Errno;
 use hypercalls::frame::Mfn;
 use hypercalls::ids::DomId;
 
-use crate::domain::memory::{alloc_shared, free_shared};
 use crate::domain::Domain;
+use crate::domain::memory::{alloc_shared, free_shared};
 use crate::mm::{frame_table, map};
 
 /// A new domain's table, with one frame as in Xen. Without memory for it the table starts empty and grows when asked to.

@@ -2,10 +2,10 @@
 //! What a guest is: its memory, its vCPUs, its event channels, grants and rights, and who locks what.
 #![forbid(unsafe_code)]
 
+pub(crate) mod events;
 pub(crate) mod firmware;
 pub(crate) mod grants;
 pub(crate) mod host;
-pub(crate) mod events;
 pub(crate) mod memory;
 pub(crate) mod pirqs;
 pub(crate) mod ports;

@@ -24,7 +24,8 @@ impl RangeSet {
         }
         let (mut start, mut end) = (start, end);
         self.ranges.retain(|&(low, high)| {
-            let apart = high.checked_add(1).is_some_and(|next| next < start) || end.checked_add(1).is_some_and(|next| next < low);
+            let apart = high.checked_add(1).is_some_and(|next| next < start)
+                || end.checked_add(1).is_some_and(|next| next < low);
             if !apart {
                 start = start.min(low);
                 end = end.max(high);

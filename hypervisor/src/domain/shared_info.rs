@@ -10,8 +10,8 @@ use hypercalls::vcpu::VcpuRunstateInfo;
 use crate::config::LEGACY_MAX_VCPUS;
 use crate::domain::Domain;
 use crate::domain::vcpu::{Vcpu, pending};
-use crate::mm::map;
 use crate::mm::guest_access;
+use crate::mm::map;
 use crate::time::guest_time::{self, GuestTime};
 use crate::time::{self};
 use crate::x86::instr;
@@ -86,12 +86,7 @@ pub(crate) fn write_guest_areas(vcpu: &Vcpu) {
 /// The runstate structure of a vCPU now.
 pub(crate) fn runstate_info(vcpu: &Vcpu) -> VcpuRunstateInfo {
     let (state, since, time) = vcpu.runstate.lock().snapshot();
-    VcpuRunstateInfo {
-        state: hypercalls::vcpu::Runstate(state as i32),
-        _pad: [0; 4],
-        state_entry_time: since,
-        time,
-    }
+    VcpuRunstateInfo { state: hypercalls::vcpu::Runstate(state as i32), _pad: [0; 4], state_entry_time: since, time }
 }
 
 fn write_runstate(vcpu: &Vcpu, area: GuestHandle<VcpuRunstateInfo>) {

@@ -7,8 +7,8 @@ use hypercalls::errno::Errno;
 use hypercalls::number::HypercallNumber;
 
 use crate::hypercall::{
-    Args, Cx, Fault, HypercallResult, Outcome, callback_op, console_io, domctl, event_channel_op, grant_table_op, mca, memory_op,
-    mmu, multicall, physdev_op, platform_op, pv_state, refused, sched_op, sysctl, vcpu_op, version,
+    Args, Cx, Fault, HypercallResult, Outcome, callback_op, console_io, domctl, event_channel_op, grant_table_op, mca,
+    memory_op, mmu, multicall, physdev_op, platform_op, pv_state, refused, sched_op, sysctl, vcpu_op, version,
 };
 use crate::pv::iret;
 use crate::x86::context;
@@ -35,7 +35,8 @@ pub(crate) fn from_registers(cx: &mut Cx<'_>) -> Result<(), &'static str> {
         Err(Fault::Crash(reason)) => return Err(reason),
     }
     // The guest expects rcx and r11 to be lost, so the short way out will do, except for single steps and odd addresses.
-    regs.vector = if context::is_canonical(regs.rip) && regs.rflags & RFLAGS_TF_RF == 0 { EXIT_SYSRET } else { EXIT_IRET };
+    regs.vector =
+        if context::is_canonical(regs.rip) && regs.rflags & RFLAGS_TF_RF == 0 { EXIT_SYSRET } else { EXIT_IRET };
     Ok(())
 }
 

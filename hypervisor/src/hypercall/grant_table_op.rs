@@ -17,9 +17,9 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use crate::domain::{DomainRef, grants, table};
 use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
+use crate::mm::guest_access;
 use crate::mm::{frame_table, map};
 use crate::pv::grant_map::{self, Unmap, Unmapped};
-use crate::mm::guest_access;
 use crate::pv::{grant_copy, grant_transfer};
 use crate::x86::{instr, uaccess};
 

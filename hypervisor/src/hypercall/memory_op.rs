@@ -19,9 +19,9 @@ use zerocopy::FromZeros;
 
 use crate::domain::{Domain, grants, host, table};
 use crate::hypercall::{Args, Cx, HypercallResult, Outcome, memory_exchange, memory_reservation};
+use crate::mm::guest_access;
 use crate::mm::layout::{M2P_GUEST_END, M2P_GUEST_START, M2P_START};
 use crate::mm::{frame_table, host_pt, map};
-use crate::mm::guest_access;
 use crate::x86::cpuid;
 
 /// Entries of a memory map that a toolstack may set.

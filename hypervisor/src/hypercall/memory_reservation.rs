@@ -10,12 +10,12 @@ use hypercalls::frame::{Mfn, Pfn};
 use hypercalls::handle::GuestHandle;
 use hypercalls::memory::{MemFlags, MemoryOp, MemoryReservation, address_bits};
 
+use crate::budget::Budget;
 use crate::config::PREEMPT_ENTRIES;
 use crate::domain::{Domain, DomainRef};
-use crate::budget::Budget;
 use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
-use crate::mm::{frame_table, m2p};
 use crate::mm::guest_access;
+use crate::mm::{frame_table, m2p};
 
 /// Largest extent a control domain may ask for.
 const MAX_ORDER_CONTROL: u32 = 12;

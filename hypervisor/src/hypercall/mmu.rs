@@ -12,13 +12,13 @@ use hypercalls::handle::GuestHandle;
 use hypercalls::ids::DomId;
 use hypercalls::mmu::{MMU_UPDATE_PREEMPTED, MmuUpdate, MmuUpdateCmd, MmuextCmd, MmuextOp};
 
+use crate::budget::Budget;
 use crate::domain::memory::{PageRef, WritableRef};
 use crate::domain::{Domain, DomainRef, table};
-use crate::budget::Budget;
 use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
+use crate::mm::guest_access;
 use crate::mm::page_type::{Level, PageType};
 use crate::mm::{flush, m2p, map};
-use crate::mm::guest_access;
 use crate::pv::mmu_update::{self, Aftermath, Marks, Slot};
 use crate::pv::promote::{Mmu, MmuError, PageOwner};
 use crate::pv::{segment, switch};
@@ -380,4 +380,3 @@ fn new_user_base(cx: &mut Cx<'_>, mfn: Mfn) -> Result<(), MmuError> {
     }
     Ok(())
 }
-

@@ -12,8 +12,8 @@ use hypercalls::platform::{FirmwareInfo, FirmwareInfoType};
 
 use crate::domain::firmware;
 use crate::hypercall::platform_efi;
-use crate::mm::map;
 use crate::mm::guest_access;
+use crate::mm::map;
 
 /// The BIOS data area's byte that INT 16h, AH=02h returns.
 const KEYBOARD_FLAGS: usize = 0x417;

@@ -12,7 +12,6 @@ use hypercalls::sysctl::{
     Numainfo, PhysCaps, Physinfo, Readconsole, SYSCTL_INTERFACE_VERSION, Sysctl, SysctlCmd, SysctlSchedId,
 };
 
-use crate::{console, keys};
 use crate::domain::{memory, table, toolstack};
 use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
 use crate::mm::frame_table;
@@ -21,6 +20,7 @@ use crate::time::system;
 use crate::x86::instr;
 use crate::x86::percpu::{self, CpuId};
 use crate::x86::topology::Topology;
+use crate::{console, keys};
 use core::sync::atomic::Ordering;
 
 /// SLIT distance of a node to itself.

@@ -14,8 +14,8 @@ use hypercalls::vm_assist::VmAssistType;
 use crate::config::{EXTRA_VERSION, MAJOR_VERSION, MINOR_VERSION};
 use crate::domain::host;
 use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
-use crate::mm::layout::M2P_GUEST_START;
 use crate::mm::guest_access;
+use crate::mm::layout::M2P_GUEST_START;
 
 /// What kinds of guests run here; toolstacks look their kernel's kind up in it. The blank at the end belongs to it.
 const CAPABILITIES: &str = "xen-3.0-x86_64 ";

@@ -57,12 +57,7 @@ pub(crate) struct Buddy {
 impl Buddy {
     /// An allocator without memory.
     pub(crate) const fn new() -> Self {
-        Self {
-            heads: [[NIL; ORDERS]; ZONES],
-            orders_present: [0; ZONES],
-            zones_present: 0,
-            free_frames: 0,
-        }
+        Self { heads: [[NIL; ORDERS]; ZONES], orders_present: [0; ZONES], zones_present: 0, free_frames: 0 }
     }
 
     /// How many frames are free, over all zones.
@@ -96,9 +91,7 @@ impl Buddy {
         if order > MAX_ORDER {
             return None;
         }
-        let limit = max_mfn_exclusive
-            .unwrap_or(MAX_MFN_EXCLUSIVE)
-            .min(MAX_MFN_EXCLUSIVE);
+        let limit = max_mfn_exclusive.unwrap_or(MAX_MFN_EXCLUSIVE).min(MAX_MFN_EXCLUSIVE);
         if limit == 0 {
             return None;
         }
@@ -122,16 +115,10 @@ impl Buddy {
     /// If the block is not aligned, or its first frame already heads a free block: a double free is our own bug.
     pub(crate) fn free(&mut self, links: &mut impl FrameLinks, mfn: u64, order: u32) {
         assert!(
-            order <= MAX_ORDER
-                && mfn != NIL
-                && mfn < MAX_MFN_EXCLUSIVE
-                && mfn.trailing_zeros() >= order,
+            order <= MAX_ORDER && mfn != NIL && mfn < MAX_MFN_EXCLUSIVE && mfn.trailing_zeros() >= order,
             "freed block {mfn:#x} order {order} is misplaced"
         );
-        assert!(
-            links.free_order(mfn).is_none(),
-            "frame {mfn:#x} freed twice"
-        );
+        assert!(links.free_order(mfn).is_none(), "frame {mfn:#x} freed twice");
         self.free_frames += 1 << order;
         let (mut mfn, mut order) = (mfn, order);
         while order < MAX_ORDER {
@@ -163,13 +150,7 @@ impl Buddy {
 
     /// A block of the given zone whose first 2^`order` frames lie below `limit`; nothing to do if `limit` is the zone's
     /// lower bound.
-    fn find_below(
-        &self,
-        links: &impl FrameLinks,
-        order: u32,
-        limit: u64,
-        zone: usize,
-    ) -> Option<(u64, u32)> {
+    fn find_below(&self, links: &impl FrameLinks, order: u32, limit: u64, zone: usize) -> Option<(u64, u32)> {
         if limit.is_power_of_two() || zone >= ZONES {
             return None;
         }
@@ -263,10 +244,7 @@ mod tests {
     }
 
     fn with_frames(frames: u64) -> (Buddy, Table) {
-        (
-            Buddy::new(),
-            Table(vec![Record::default(); frames as usize]),
-        )
+        (Buddy::new(), Table(vec![Record::default(); frames as usize]))
     }
 
     #[test]
@@ -276,9 +254,7 @@ mod tests {
         assert_eq!(buddy.free_frames(), 4095);
         assert_eq!(buddy.alloc(&mut table, 11, None), Some(2048));
         assert_eq!(buddy.alloc(&mut table, 11, None), None);
-        let mut frames: Vec<u64> = (0..2047)
-            .map(|_| buddy.alloc(&mut table, 0, None).unwrap())
-            .collect();
+        let mut frames: Vec<u64> = (0..2047).map(|_| buddy.alloc(&mut table, 0, None).unwrap()).collect();
         assert_eq!(buddy.free_frames(), 0);
         assert_eq!(buddy.alloc(&mut table, 0, None), None);
         frames.sort_unstable();
@@ -311,14 +287,7 @@ mod tests {
 
     fn op() -> impl Strategy<Value = Op> {
         prop_oneof![
-            (
-                0u32..6,
-                prop_oneof![
-                    Just(None),
-                    (0u64..700).prop_map(Some),
-                    (0u32..10).prop_map(|b| Some(1 << b))
-                ]
-            )
+            (0u32..6, prop_oneof![Just(None), (0u64..700).prop_map(Some), (0u32..10).prop_map(|b| Some(1 << b))])
                 .prop_map(|(order, limit)| Op::Alloc { order, limit }),
             any::<usize>().prop_map(|which| Op::Free { which }),
         ]
@@ -327,9 +296,9 @@ mod tests {
     /// The naive reference: is there any aligned free run below the limit?
     fn naive_has(free: &[bool], order: u32, limit: u64) -> bool {
         let size = 1usize << order;
-        (0..free.len()).step_by(size).any(|m| {
-            m + size <= free.len().min(limit as usize) && free[m..m + size].iter().all(|f| *f)
-        })
+        (0..free.len())
+            .step_by(size)
+            .any(|m| m + size <= free.len().min(limit as usize) && free[m..m + size].iter().all(|f| *f))
     }
 
     proptest! {

@@ -145,10 +145,7 @@ fn map_locked(address: u64, machine: u64, bytes: u64, flags: u64) -> Result<(), 
 
 /// Replaces the boot tables' view of memory: all of the first 4 GiB and `ranges` above, writable and never executable, at
 /// the direct map; the image by its sections.
-pub(crate) fn build(
-    ranges: impl Iterator<Item = (u64, u64)>,
-    image: [(u64, u64, u64); 3],
-) -> Result<(), OutOfFrames> {
+pub(crate) fn build(ranges: impl Iterator<Item = (u64, u64)>, image: [(u64, u64, u64); 3]) -> Result<(), OutOfFrames> {
     let l3 = new_table()?;
     for gib in 0..4_u64 {
         let l2 = new_table()?;

@@ -345,12 +345,9 @@ impl Frame {
     pub(crate) fn set_partial(&self, index: u16) {
         self.partial.store(index, Ordering::Relaxed);
         let mut info = self.type_info.load(Ordering::Relaxed);
-        while let Err(now) = self.type_info.compare_exchange_weak(
-            info,
-            info & !VALIDATED | PARTIAL,
-            Ordering::AcqRel,
-            Ordering::Relaxed,
-        ) {
+        while let Err(now) =
+            self.type_info.compare_exchange_weak(info, info & !VALIDATED | PARTIAL, Ordering::AcqRel, Ordering::Relaxed)
+        {
             info = now;
         }
     }
@@ -363,12 +360,9 @@ impl Frame {
     /// Ends the partial state with all entries holding references.
     pub(crate) fn complete(&self) {
         let mut info = self.type_info.load(Ordering::Relaxed);
-        while let Err(now) = self.type_info.compare_exchange_weak(
-            info,
-            info & !PARTIAL | VALIDATED,
-            Ordering::AcqRel,
-            Ordering::Relaxed,
-        ) {
+        while let Err(now) =
+            self.type_info.compare_exchange_weak(info, info & !PARTIAL | VALIDATED, Ordering::AcqRel, Ordering::Relaxed)
+        {
             info = now;
         }
     }

@@ -12,9 +12,9 @@ use hypercalls::frame::{Mfn, PAGE_SIZE};
 use hypercalls::vcpu::{ContextFlags, CpuUserRegs, VcpuGuestContext};
 use zerocopy::FromZeros;
 
+use crate::budget::Budget;
 use crate::domain::Domain;
 use crate::domain::vcpu::{Callback, Vcpu, VcpuState, pause};
-use crate::budget::Budget;
 use crate::mm::page_type::Level;
 use crate::pv::promote::MmuError;
 use crate::pv::{debug_regs, segment};

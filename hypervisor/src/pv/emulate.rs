@@ -10,13 +10,13 @@ use hypercalls::frame::Mfn;
 use hypercalls::handle::GuestHandle;
 use hypercalls::vm_assist::VmAssistType;
 
-use crate::domain::vcpu::{Vcpu, VcpuState};
 use crate::budget::Budget;
-use crate::pv::call::Cx;
+use crate::domain::vcpu::{Vcpu, VcpuState};
 use crate::mm::frame_table;
+use crate::mm::guest_access;
+use crate::pv::call::Cx;
 use crate::pv::decode::{self, CodeMode, FORCED_CPUID, Insn, Port};
 use crate::pv::msr_policy::{self, Register};
-use crate::mm::guest_access;
 use crate::pv::{cpuid_policy, debug_regs, io, ro_fault, switch, traps};
 use crate::time;
 use crate::x86::pci::Width;
@@ -367,13 +367,7 @@ fn string_in(vcpu: &Vcpu, state: &mut VcpuState, size: u8, rep: bool) -> Result<
 }
 
 /// One element of OUTS.
-fn string_out(
-    vcpu: &Vcpu,
-    state: &mut VcpuState,
-    size: u8,
-    rep: bool,
-    segment: decode::Segment,
-) -> Result<bool, Stop> {
+fn string_out(vcpu: &Vcpu, state: &mut VcpuState, size: u8, rep: bool, segment: decode::Segment) -> Result<bool, Stop> {
     if rep && state.entry.regs.rcx == 0 {
         return Ok(false);
     }

@@ -13,9 +13,9 @@ use hypercalls::frame::Mfn;
 use hypercalls::grant_table::{GnttabMapGrantRef, GrantStatus};
 use hypercalls::ids::{DomId, GrantHandle};
 
+use crate::budget::Budget;
 use crate::domain::memory::{PageRef, WritableRef};
 use crate::domain::{Domain, table};
-use crate::budget::Budget;
 use crate::mm::flush;
 use crate::mm::page_type::Level;
 use crate::pv::mmu_update::{self, Slot};

@@ -9,8 +9,8 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use hypercalls::errno::Errno;
 use hypercalls::frame::Mfn;
 
-use crate::domain::memory::PageRef;
 use crate::budget::Budget;
+use crate::domain::memory::PageRef;
 use crate::mm::page_type::{Level, PageType};
 use crate::mm::{frame_table, map};
 use crate::pv::promote::{Mmu, MmuError, PageOwner};

@@ -12,9 +12,9 @@ use core::sync::atomic::Ordering;
 use hypercalls::errno::Errno;
 use hypercalls::frame::Mfn;
 
+use crate::budget::Budget;
 use crate::domain::memory::put_page;
 use crate::domain::{Domain, MmuState};
-use crate::budget::Budget;
 use crate::mm::page_type::{Frame, Level, PageType, Taken, TypeError};
 use crate::mm::{flush, frame_table, host_pt, map, type_ref};
 use crate::pv::descriptor;
@@ -290,7 +290,8 @@ impl Mmu<'_> {
         // A demotion may have stopped inside the child just below the mark: its reference is there, its contents are not.
         if let Some(last) = from.checked_sub(1)
             && let Some(slot) = table.get(usize::from(last))
-            && let References::Table { mfn: child, level: below } = validate::references(level, slot.load(Ordering::Relaxed))
+            && let References::Table { mfn: child, level: below } =
+                validate::references(level, slot.load(Ordering::Relaxed))
             && (level != Level::L4 || validate::is_guest_slot(last.into()))
             && let Some(child_frame) = frame_table::ram(child)
             && let Some(child_from) = child_frame.partial()

@@ -4,14 +4,14 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::domain::vcpu::{Vcpu, VcpuState};
 use crate::budget::Budget;
+use crate::domain::vcpu::{Vcpu, VcpuState};
 use crate::mm::frame_table;
+use crate::mm::guest_access;
 use crate::mm::page_type::{Level, PageType};
 use crate::pv::decode_write::{self, AddressRegisters};
 use crate::pv::mmu_update::{self, Aftermath, Marks, Slot};
 use crate::pv::promote::PageOwner;
-use crate::mm::guest_access;
 use crate::pv::{rmw, validate};
 use crate::x86::context;
 use crate::x86::regs::GuestRegs;

@@ -9,11 +9,11 @@ use core::sync::atomic::Ordering;
 use hypercalls::errno::Errno;
 use hypercalls::frame::Mfn;
 
-use crate::domain::vcpu::VcpuState;
 use crate::domain::Domain;
-use crate::pv::call::Cx;
+use crate::domain::vcpu::VcpuState;
 use crate::mm::host_pt;
 use crate::mm::page_type::Level;
+use crate::pv::call::Cx;
 use crate::pv::mmu_update;
 use crate::pv::promote::put_descriptor_page;
 use crate::pv::validate;

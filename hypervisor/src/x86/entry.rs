@@ -41,8 +41,8 @@ mod symbols {
 #[cfg(not(target_os = "none"))]
 #[expect(non_upper_case_globals, reason = "named like the assembly symbols they stand for")]
 mod symbols {
-    use core::sync::atomic::AtomicU64;
     use crate::config::MAX_CPUS;
+    use core::sync::atomic::AtomicU64;
     pub(super) static entry_vectors: [u8; 4096] = [0; 4096];
     pub(super) static entry_debug: u8 = 0;
     pub(super) static entry_nmi: u8 = 0;

@@ -15,7 +15,16 @@ use std::time::Duration;
 pub(crate) const SCRIPT: &str = "echo dmesg:; dmesg -r";
 
 /// Words that no healthy boot has in it.
-const BAD: &[&str] = &["Oops", "BUG:", "WARNING:", "Call Trace", "unable to handle", "general protection fault:", "general protection fault,", "lockup"];
+const BAD: &[&str] = &[
+    "Oops",
+    "BUG:",
+    "WARNING:",
+    "Call Trace",
+    "unable to handle",
+    "general protection fault:",
+    "general protection fault,",
+    "lockup",
+];
 
 /// The messages that `SCRIPT` printed.
 pub(crate) fn of(output: &str) -> &str {
