@@ -137,6 +137,8 @@ pub struct McLogicalCpu {
     pub mc_cache_alignment: u32,
     /// Elements of `mc_msrvalues` that are used.
     pub mc_nmsrvals: i32,
+    /// Padding.
+    pub _pad: [u8; 4],
     /// Machine-check registers.
     pub mc_msrvalues: [McMsr; 8],
 }
@@ -146,5 +148,5 @@ const _: () = {
     assert!(size_of::<Mc>() == 0x98);
     assert!(size_of::<McFetch>() == 0x18);
     assert!(size_of::<McPhyscpuinfo>() == 0x10);
-    assert!(size_of::<McLogicalCpu>() == 0x128);
+    assert!(size_of::<McLogicalCpu>() == 0x130);
 };
