@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+mod domains;
+mod perms;
+mod quota;
+mod requests;
+mod store;
+mod transaction;
+mod tree;
+mod view;
+mod watch;
+
+pub use quota::{Limits, Usage};
+pub use store::{Action, ConnId, Outcome, Store};

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#![forbid(unsafe_code)]
+//! The nodes. Clones of a tree share all nodes; a change copies only the path from the root to the changed node, so that the snapshot
+//! a transaction starts with costs nothing.
+
+use crate::perms::Perms;
+use hypercalls::ids::DomId;
+use std::rc::Rc;
+use xenstore::Path;
+
+/// One node.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    value: Rc<[u8]>,
+    perms: Perms,
+    generation: u64,
+    // In the order of creation, which is the order Xen lists them in.
+    children: Vec<(Rc<str>, Rc<Node>)>,
+}
+
+impl Node {
+    /// The value.
+    #[must_use]
+    pub(crate) fn value(&self) -> &[u8] {
+        &self.value
+    }
+
+    /// The permissions.
+    #[must_use]
+    pub(crate) fn perms(&self) -> &Perms {
+        &self.perms
+    }
+
+    /// Changes with the value, the permissions and the list of children; never repeats within a tree.
+    #[must_use]
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The names of the children, oldest first.
+    pub(crate) fn children(&self) -> impl Iterator<Item = &str> {
+        self.children.iter().map(|(name, _)| &**name)
+    }
+
+    fn child(&self, name: &str) -> Option<&Rc<Self>> {
+        self.children.iter().find(|(own, _)| **own == *name).map(|(_, node)| node)
+    }
+
+    fn child_mut(&mut self, name: &str) -> Option<&mut Self> {
+        self.children.iter_mut().find(|(own, _)| **own == *name).map(|(_, node)| Rc::make_mut(node))
+    }
+
+    /// Calls `visit` for everything below, children before their parent, and then for itself.
+    pub(crate) fn walk(&self, path: &Path, visit: &mut impl FnMut(&Path, &Self)) {
+        for (name, node) in &self.children {
+            node.walk(&path.child(name), visit);
+        }
+        visit(path, self);
+    }
+}
+
+/// All nodes of a store.
+#[derive(Clone, Debug)]
+pub(crate) struct Tree {
+    root: Rc<Node>,
+    generation: u64,
+}
+
+impl Tree {
+    /// A tree of only the root, which dom0 owns and nobody else may touch.
+    #[must_use]
+    pub(crate) fn new(root_perms: Perms) -> Self {
+        let root = Node { value: Rc::new([]), perms: root_perms, generation: 1, children: Vec::new() };
+        Self { root: Rc::new(root), generation: 1 }
+    }
+
+    /// The generation of the last change anywhere.
+    #[must_use]
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The node there.
+    #[must_use]
+    pub(crate) fn get(&self, path: &Path) -> Option<&Node> {
+        if path.is_special() {
+            return None;
+        }
+        path.components().try_fold(&*self.root, |node, name| node.child(name).map(|child| &**child))
+    }
+
+    fn get_mut(&mut self, path: &Path) -> Option<&mut Node> {
+        // Looked at first: a failed search must not copy half a path.
+        self.get(path)?;
+        path.components().try_fold(Rc::make_mut(&mut self.root), |node, name| node.child_mut(name))
+    }
+
+    fn next(&mut self) -> u64 {
+        self.generation = self.generation.saturating_add(1);
+        self.generation
+    }
+
+    /// Writes value and permissions; makes the node if its parent is there. Says whether it could.
+    pub(crate) fn put(&mut self, path: &Path, value: &[u8], perms: Perms) -> bool {
+        let generation = self.next();
+        if let Some(node) = self.get_mut(path) {
+            node.value = value.into();
+            node.perms = perms;
+            node.generation = generation;
+            return true;
+        }
+        let Some((parent, name)) = path.split_last() else { return false };
+        let Some(parent) = self.get_mut(&parent) else { return false };
+        let node = Node { value: value.into(), perms, generation, children: Vec::new() };
+        parent.children.push((name.into(), Rc::new(node)));
+        parent.generation = generation;
+        true
+    }
+
+    /// Removes the node and all below; the root stays. Returns what was removed.
+    pub(crate) fn remove(&mut self, path: &Path) -> Option<Rc<Node>> {
+        let (parent, name) = path.split_last()?;
+        self.get(path)?;
+        let generation = self.next();
+        let parent = self.get_mut(&parent)?;
+        let index = parent.children.iter().position(|(own, _)| **own == *name)?;
+        parent.generation = generation;
+        Some(parent.children.remove(index).1)
+    }
+
+    /// The topmost nodes that `domain` owns, and the nodes it does not own that name it, with their new permissions.
+    #[must_use]
+    pub(crate) fn traces_of(&self, domain: DomId) -> (Vec<Path>, Vec<(Path, Perms)>) {
+        let (mut owned, mut named) = (Vec::new(), Vec::new());
+        let mut todo = vec![(Path::root(), &self.root)];
+        while let Some((path, node)) = todo.pop() {
+            // The root cannot go.
+            if node.perms.owner() == domain && path != Path::root() {
+                owned.push(path);
+                continue;
+            }
+            todo.extend(node.children.iter().map(|(name, child)| (path.child(name), child)));
+            if let Some(perms) = node.perms.without(domain) {
+                named.push((path, perms));
+            }
+        }
+        (owned, named)
+    }
+}
