@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The store against a naive one: a map from path to value, copied whole for each transaction.
+#![forbid(unsafe_code)]
 
 use hypercalls::io::xs_wire::XsMessageType as Op;
 use proptest::prelude::*;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What clients see: answers, error names, events.
+#![forbid(unsafe_code)]
 
 use hypercalls::ids::DomId;
 use hypercalls::io::xs_wire::XsMessageType as Op;
