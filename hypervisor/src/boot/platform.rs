@@ -89,7 +89,11 @@ fn start_clock(acpi: &AcpiInfo) -> Result<(), &'static str> {
     };
     time::system::init(clock, mode);
     apic::timer_init(vector::TIMER, mode);
-    log::info!("TSC: {} MHz, measured with {:?}; timer {mode:?}", measured.hz / 1_000_000, measured.reference);
+    let timer = match mode {
+        TimerMode::Deadline => "TSC deadlines",
+        TimerMode::Count { .. } => "the local APIC's counter",
+    };
+    log::info!("TSC: {} MHz, measured with the {:?}; timers by {timer}", measured.hz / 1_000_000, measured.reference);
     let century = acpi.fadt.as_ref().and_then(|fadt| fadt.century_register);
     match rtc::read_unix_seconds(century) {
         Some(seconds) => time::system::set_wallclock(Wallclock::new(seconds, 0, time::system::now_ns())),
