@@ -24,15 +24,23 @@ mod assembly {
     pub(super) static fixup_table_start: [[u64; 2]; 0] = [];
     #[expect(non_upper_case_globals, reason = "named like the assembly symbols they stand for")]
     pub(super) static fixup_table_end: [[u64; 2]; 0] = [];
+    /// # Safety
+    /// Nothing is asked: it touches nothing. Unsafe as its twin in assembly is.
     pub(super) unsafe fn uaccess_copy(_: *mut u8, _: *const u8, _: usize) -> u32 {
         1
     }
+    /// # Safety
+    /// Nothing is asked: it touches nothing. Unsafe as its twin in assembly is.
     pub(super) unsafe fn try_rdmsr(_: u32, _: *mut u64) -> u32 {
         1
     }
+    /// # Safety
+    /// Nothing is asked: it touches nothing. Unsafe as its twin in assembly is.
     pub(super) unsafe fn try_load_segment(_: u32, _: u32) -> u32 {
         1
     }
+    /// # Safety
+    /// Nothing is asked: it touches nothing. Unsafe as its twin in assembly is.
     pub(super) unsafe fn try_restore_fpu(_: *const u8, _: u64) -> u32 {
         1
     }
