@@ -48,6 +48,8 @@ const MODULES: &[&str] = &[
     "xen-netback",
     "xen-blkfront",
     "xen-netfront",
+    // What connects domains' interfaces.
+    "bridge",
 ];
 
 /// A file for the second archive: path in dom0, permission bits, content.
