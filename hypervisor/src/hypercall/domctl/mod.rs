@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! domctl (36): one domain, for toolstacks. The match is here; one file for each group of operations.
+#![forbid(unsafe_code)]
+#![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod affinity;
+pub(in crate::hypercall) mod bitmap;
+mod info;
+mod lifecycle;
+mod memory;
+
+use alloc::sync::Arc;
+
+use hypercalls::domctl::{AddressSize, DOMCTL_INTERFACE_VERSION, Domctl, DomctlCmd};
+use hypercalls::errno::Errno;
+use hypercalls::handle::GuestHandle;
+use hypercalls::ids::VcpuId;
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+use crate::domain::vcpu::Vcpu;
+use crate::domain::{Domain, DomainRef, table};
+use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
+use crate::mm::guest_access;
+
+/// One call: what was copied in, and where an answer goes.
+pub(in crate::hypercall) struct Call {
+    handle: GuestHandle<Domctl>,
+    op: Domctl,
+    args: Args,
+}
+
+impl Call {
+    /// Done; the answer is written back.
+    fn answer<T: FromBytes + IntoBytes + Immutable>(mut self, payload: &T) -> HypercallResult {
+        self.op.set_payload(payload);
+        guest_access::write(self.handle, &self.op)?;
+        Ok(Outcome::DONE)
+    }
+
+    /// The same call once more, after events.
+    #[expect(dead_code, reason = "the first operation that waits comes with the next change")]
+    fn again(&self) -> HypercallResult {
+        Ok(Outcome::Preempted(self.args))
+    }
+}
+
+/// HYPERVISOR_domctl(arg), for control domains. EACCES: another interface version. ESRCH: no such domain. EPERM, EFAULT;
+/// ENOSYS: unknown command.
+pub(crate) fn domctl(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
+    let &[arg, ..] = args;
+    let handle = GuestHandle::<Domctl>::new(arg);
+    let op = guest_access::read(handle)?;
+    if op.interface_version != DOMCTL_INTERFACE_VERSION {
+        return Err(Errno::EACCES.into());
+    }
+    cx.require_control()?;
+    let mut call = Call { handle, op, args: *args };
+    if op.cmd == DomctlCmd::GETDOMAININFO {
+        let info = info::domain_info(op.domain)?;
+        call.op.domain = info.domain;
+        return call.answer(&info);
+    }
+    let domain = table::find(op.domain).ok_or(Errno::ESRCH)?;
+    on_domain(cx, call, &domain)
+}
+
+/// The operations on a domain there is.
+fn on_domain(cx: &mut Cx<'_>, call: Call, domain: &DomainRef) -> HypercallResult {
+    let op = &call.op;
+    match op.cmd {
+        DomctlCmd::PAUSEDOMAIN => return lifecycle::pause(cx, domain),
+        DomctlCmd::UNPAUSEDOMAIN => return lifecycle::unpause(domain),
+        DomctlCmd::MAX_MEM => memory::set_max_mem(domain, &op.payload()),
+        DomctlCmd::SET_ADDRESS_SIZE => memory::set_address_size(&op.payload())?,
+        DomctlCmd::GET_ADDRESS_SIZE => return call.answer(&AddressSize { size: 64 }),
+        DomctlCmd::SETVCPUAFFINITY => affinity::set_affinity(domain, &op.payload())?,
+        DomctlCmd::GETVCPUAFFINITY => affinity::get_affinity(domain, &op.payload())?,
+        DomctlCmd::GETVCPUINFO => {
+            let info = info::vcpu_info(domain, op.payload())?;
+            return call.answer(&info);
+        }
+        _ => return Err(Errno::ENOSYS.into()),
+    }
+    Ok(Outcome::DONE)
+}
+
+/// A vCPU that an operation names. EINVAL: beyond the limit. ESRCH: not there.
+fn find_vcpu(domain: &Domain, id: VcpuId) -> Result<Arc<Vcpu>, Errno> {
+    if id.raw() >= domain.max_vcpus {
+        return Err(Errno::EINVAL);
+    }
+    domain.vcpu(id).ok_or(Errno::ESRCH)
+}
