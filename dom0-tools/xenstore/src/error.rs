@@ -51,6 +51,16 @@ errors! {
     TooBig = "E2BIG",
     /// Only the owner, or only the toolstack, may.
     NotPermitted = "EPERM",
+    /// The server has no memory left.
+    NoMemory = "ENOMEM",
+    /// Not to be written.
+    ReadOnly = "EROFS",
+    /// Named by the protocol, used by no server known here.
+    IsDirectory = "EISDIR",
+    /// Named by the protocol, used by no server known here.
+    NotEmpty = "ENOTEMPTY",
+    /// The domain has a connection already.
+    Connected = "EISCONN",
 }
 
 impl Error {

@@ -1,0 +1,504 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#![forbid(unsafe_code)]
+//! A connection: requests and answers, watches and their events, and the toolstack's requests.
+
+use super::error::Error;
+use super::link::{self, Link};
+use super::nodes::Nodes;
+use super::permissions::Permission;
+use crate::wire::{Message, one_string, strings};
+use hypercalls::frame::Mfn;
+use hypercalls::ids::{DomId, Port};
+use hypercalls::io::xs_wire::{PAYLOAD_MAX, XsMessageType};
+use std::collections::VecDeque;
+use std::io::ErrorKind;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A watch fired.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// What changed: as the watch was set, relative to the domain's home or absolute.
+    pub path: String,
+    /// The token the watch was set with.
+    pub token: String,
+}
+
+#[derive(Debug)]
+struct State {
+    link: Link,
+    last_request: u32,
+    events: VecDeque<Event>,
+    // Set again after a new connection.
+    watches: Vec<(String, String)>,
+}
+
+/// A connection to the store. Requests of several threads go one after the other.
+#[derive(Debug)]
+pub struct Client {
+    path: PathBuf,
+    state: Mutex<State>,
+}
+
+/// How long to wait between two attempts to reach a server that is being restarted.
+const RETRY: Duration = Duration::from_millis(20);
+
+impl Client {
+    /// Connects to the server on this machine: its socket, or the kernel's device in a domain without a server.
+    ///
+    /// # Errors
+    /// [`Error::Connect`].
+    pub fn connect() -> Result<Self, Error> {
+        Self::connect_to(&link::socket_path())
+    }
+
+    /// Connects to the server that listens on the socket `path`.
+    ///
+    /// # Errors
+    /// [`Error::Connect`].
+    pub fn connect_to(path: &Path) -> Result<Self, Error> {
+        let link = open(path)?;
+        let state = State { link, last_request: 0, events: VecDeque::new(), watches: Vec::new() };
+        Ok(Self { path: path.to_owned(), state: Mutex::new(state) })
+    }
+
+    /// The same, but waits up to `within` for a server that is about to start.
+    ///
+    /// # Errors
+    /// [`Error::Connect`] of the last attempt.
+    pub fn connect_within(within: Duration) -> Result<Self, Error> {
+        let deadline = Instant::now().checked_add(within);
+        retry(deadline, Self::connect)
+    }
+
+    /// Connects again after [`Error::Closed`], waiting up to `within` for the server to come back; sets all watches again, each of
+    /// which fires at once as any new watch does. Transactions are lost.
+    ///
+    /// # Errors
+    /// [`Error::Connect`] of the last attempt.
+    pub fn reconnect(&self, within: Duration) -> Result<(), Error> {
+        let deadline = Instant::now().checked_add(within);
+        retry(deadline, || {
+            let mut state = self.lock();
+            state.link = open(&self.path)?;
+            let watches = state.watches.clone();
+            watches
+                .iter()
+                .try_for_each(|(path, token)| state.call(XsMessageType::WATCH, "watch", 0, path, &[path, token]))
+        })
+    }
+
+    /// Runs `act`, and once more after each loss of the connection, waiting up to `within` altogether for the server to come back. `act`
+    /// must bear to be run again: a request whose answer was lost may have been carried out.
+    ///
+    /// # Errors
+    /// What `act` returns, or [`Error::Connect`].
+    pub fn persist<T>(&self, within: Duration, mut act: impl FnMut(&Self) -> Result<T, Error>) -> Result<T, Error> {
+        let deadline = Instant::now().checked_add(within);
+        loop {
+            match act(self) {
+                Err(error) if error.is_closed() => {
+                    let left =
+                        deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
+                    if left.is_zero() {
+                        return Err(error);
+                    }
+                    self.reconnect(left)?;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// The tree, outside of any transaction.
+    #[must_use]
+    pub fn nodes(&self) -> Nodes<'_> {
+        Nodes::new(self, 0)
+    }
+
+    /// Runs `act` in a transaction and commits it; all of it again as often as somebody else's change comes in between.
+    ///
+    /// # Errors
+    /// What `act` returned (the transaction is dropped then), or what the server says to start and end of the transaction.
+    pub fn transaction<T>(&self, mut act: impl FnMut(&Nodes<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        loop {
+            let id = self.request(XsMessageType::TRANSACTION_START, "transaction start", 0, "", b"\0")?;
+            let id = number(&id).ok_or_else(|| protocol("transaction start", "", "no number"))?;
+            let value = match act(&Nodes::new(self, id)) {
+                Ok(value) => value,
+                // Within a transaction this is said of one that was open while the server was restarted.
+                Err(error) if error.reason() == Some(crate::Error::Again) => {
+                    self.end(id, b"F\0").ok();
+                    continue;
+                }
+                Err(error) => {
+                    // The first error is the one to tell; a transaction that is gone already is as good as dropped.
+                    self.end(id, b"F\0").ok();
+                    return Err(error);
+                }
+            };
+            match self.end(id, b"T\0") {
+                Err(error) if error.reason() == Some(crate::Error::Again) => {}
+                other => return other.map(|()| value),
+            }
+        }
+    }
+
+    fn end(&self, id: u32, how: &[u8]) -> Result<(), Error> {
+        self.request(XsMessageType::TRANSACTION_END, "transaction end", id, "", how).map(drop)
+    }
+
+    /// Hears of changes at `path` and below it, or of `@introduceDomain` or `@releaseDomain`; the first event comes at once.
+    ///
+    /// # Errors
+    /// As for every request; `EEXIST` for a watch that is there.
+    pub fn watch(&self, path: &str, token: &str) -> Result<(), Error> {
+        let mut state = self.lock();
+        state.call(XsMessageType::WATCH, "watch", 0, path, &[path, token])?;
+        state.watches.push((path.to_owned(), token.to_owned()));
+        Ok(())
+    }
+
+    /// Ends a watch. Events that are there already still come.
+    ///
+    /// # Errors
+    /// As for every request; `ENOENT` for a watch that is not there.
+    pub fn unwatch(&self, path: &str, token: &str) -> Result<(), Error> {
+        let mut state = self.lock();
+        state.watches.retain(|(own, own_token)| own != path || own_token != token);
+        state.call(XsMessageType::UNWATCH, "unwatch", 0, path, &[path, token])
+    }
+
+    /// Ends all watches and transactions, and forgets events that were not yet taken.
+    ///
+    /// # Errors
+    /// As for every request.
+    pub fn reset(&self) -> Result<(), Error> {
+        let mut state = self.lock();
+        state.watches.clear();
+        state.call(XsMessageType::RESET_WATCHES, "reset", 0, "", &[""])?;
+        state.events.clear();
+        Ok(())
+    }
+
+    /// The next event; `None` if none comes within `timeout` (without one: waits for ever). Requests of other threads wait for it.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] and [`Error::Io`].
+    pub fn next_event(&self, timeout: Option<Duration>) -> Result<Option<Event>, Error> {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut state = self.lock();
+        loop {
+            if let Some(event) = state.events.pop_front() {
+                return Ok(Some(event));
+            }
+            let got = state.link.receive(deadline).map_err(|error| lost(error, "wait for", "an event"))?;
+            let Some(message) = got else { return Ok(None) };
+            state.take_event(&message);
+        }
+    }
+
+    /// A file to poll for input together with others: when it is readable, or before the first poll, take events with
+    /// [`Client::next_event`] and a timeout of zero until there is none. A duplicate, so it stays the same until [`Client::reconnect`].
+    ///
+    /// # Errors
+    /// [`Error::Io`] if there are too many open files.
+    pub fn poll_fd(&self) -> Result<OwnedFd, Error> {
+        self.lock().link.as_fd().try_clone_to_owned().map_err(|error| lost(error, "duplicate", "the connection"))
+    }
+
+    /// The home of a domain, such as `/local/domain/3`.
+    ///
+    /// # Errors
+    /// As for every request.
+    pub fn get_domain_path(&self, domain: DomId) -> Result<String, Error> {
+        let subject = format!("domain {}", domain.raw());
+        let answer = self.call(XsMessageType::GET_DOMAIN_PATH, "home of", 0, &subject, &[&domain.raw().to_string()])?;
+        let path = one_string(&answer).and_then(|path| str::from_utf8(path).ok());
+        path.map(str::to_owned).ok_or_else(|| protocol("home of", &subject, "no path"))
+    }
+
+    /// Tells the server of a new domain: the frame of its store page and the port of the domain's event channel.
+    ///
+    /// # Errors
+    /// As for every request.
+    pub fn introduce(&self, domain: DomId, page: Mfn, port: Port) -> Result<(), Error> {
+        let parts = [domain.raw().to_string(), page.raw().to_string(), port.raw().to_string()];
+        let [id, page, port] = &parts;
+        self.call(XsMessageType::INTRODUCE, "introduce", 0, &format!("domain {id}"), &[id, page, port]).map(drop)
+    }
+
+    /// Tells the server that a domain is gone.
+    ///
+    /// # Errors
+    /// As for every request; `ENOENT` for a domain the server does not know.
+    pub fn release(&self, domain: DomId) -> Result<(), Error> {
+        self.domain_call(XsMessageType::RELEASE, "release", domain).map(drop)
+    }
+
+    /// Tells the server that a domain which had shut down runs again.
+    ///
+    /// # Errors
+    /// As for every request.
+    pub fn resume(&self, domain: DomId) -> Result<(), Error> {
+        self.domain_call(XsMessageType::RESUME, "resume", domain).map(drop)
+    }
+
+    /// Whether the server knows the domain.
+    ///
+    /// # Errors
+    /// As for every request.
+    pub fn is_introduced(&self, domain: DomId) -> Result<bool, Error> {
+        Ok(self.domain_call(XsMessageType::IS_DOMAIN_INTRODUCED, "is introduced", domain)? == b"T\0")
+    }
+
+    /// Lets `domain` act with the rights of `target`, which it serves.
+    ///
+    /// # Errors
+    /// As for every request.
+    pub fn set_target(&self, domain: DomId, target: DomId) -> Result<(), Error> {
+        let (id, target) = (domain.raw().to_string(), target.raw().to_string());
+        self.call(XsMessageType::SET_TARGET, "set target", 0, &format!("domain {id}"), &[&id, &target]).map(drop)
+    }
+
+    /// A command to the server itself, such as `["quota"]`; the answer is text.
+    ///
+    /// # Errors
+    /// As for every request.
+    pub fn control(&self, command: &[&str]) -> Result<String, Error> {
+        let subject = command.join(" ");
+        let mut answer = self.call(XsMessageType::CONTROL, "control", 0, &subject, command)?;
+        if answer.last() == Some(&0) {
+            answer.pop();
+        }
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    }
+
+    fn domain_call(&self, kind: XsMessageType, operation: &'static str, domain: DomId) -> Result<Vec<u8>, Error> {
+        let id = domain.raw().to_string();
+        self.call(kind, operation, 0, &format!("domain {id}"), &[&id])
+    }
+
+    /// A request of strings.
+    pub(super) fn call(
+        &self,
+        kind: XsMessageType,
+        operation: &'static str,
+        tx_id: u32,
+        subject: &str,
+        parts: &[&str],
+    ) -> Result<Vec<u8>, Error> {
+        let payload = joined(operation, subject, parts)?;
+        self.request(kind, operation, tx_id, subject, &payload)
+    }
+
+    /// A request; returns the payload of its answer.
+    pub(super) fn request(
+        &self,
+        kind: XsMessageType,
+        operation: &'static str,
+        tx_id: u32,
+        subject: &str,
+        payload: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        self.lock().request(kind, operation, tx_id, subject, payload)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Whoever panicked did so outside of our code, or between two messages: the stream is in order.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn call(
+        &mut self,
+        kind: XsMessageType,
+        operation: &'static str,
+        tx_id: u32,
+        subject: &str,
+        parts: &[&str],
+    ) -> Result<(), Error> {
+        let payload = joined(operation, subject, parts)?;
+        self.request(kind, operation, tx_id, subject, &payload).map(drop)
+    }
+
+    fn request(
+        &mut self,
+        kind: XsMessageType,
+        operation: &'static str,
+        tx_id: u32,
+        subject: &str,
+        payload: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        if payload.len() > PAYLOAD_MAX {
+            return Err(Error::Argument { operation, subject: subject.to_owned(), what: "longer than 4096 bytes" });
+        }
+        self.last_request = self.last_request.wrapping_add(1);
+        let id = self.last_request;
+        self.link.send(&Message::new(kind, id, tx_id, payload)).map_err(|error| lost(error, operation, subject))?;
+        loop {
+            let answer = self.link.receive(None).map_err(|error| lost(error, operation, subject))?;
+            let Some(answer) = answer else { continue };
+            if answer.kind == XsMessageType::WATCH_EVENT {
+                self.take_event(&answer);
+            } else if answer.req_id != id {
+                // The answer to a request whose sender gave up, for example in a signal.
+            } else if answer.kind == XsMessageType::ERROR {
+                return Err(refused(operation, subject, &answer));
+            } else if answer.kind == kind {
+                return Ok(answer.payload);
+            } else {
+                return Err(protocol(operation, subject, "another kind of message"));
+            }
+        }
+    }
+
+    /// Keeps an event; a message that is none has nobody who waits for it.
+    fn take_event(&mut self, message: &Message) {
+        let (parts, _) = strings(&message.payload);
+        if let (XsMessageType::WATCH_EVENT, [path, token, ..]) = (message.kind, parts.as_slice()) {
+            let text = |part: &[u8]| String::from_utf8_lossy(part).into_owned();
+            self.events.push_back(Event { path: text(path), token: text(token) });
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<Link, Error> {
+    Link::open(path).map_err(|source| Error::Connect { address: path.display().to_string(), source })
+}
+
+/// Repeats `act` while it cannot connect.
+fn retry<T>(deadline: Option<Instant>, mut act: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
+    loop {
+        match act() {
+            Err(error) if error.is_closed() && deadline.is_none_or(|deadline| Instant::now() < deadline) => {
+                std::thread::sleep(RETRY);
+            }
+            other => return other,
+        }
+    }
+}
+
+/// The strings with a NUL after each.
+fn joined(operation: &'static str, subject: &str, parts: &[&str]) -> Result<Vec<u8>, Error> {
+    if parts.iter().any(|part| part.contains('\0')) {
+        return Err(Error::Argument { operation, subject: subject.to_owned(), what: "a NUL in a text" });
+    }
+    Ok(parts.iter().flat_map(|part| part.bytes().chain([0])).collect())
+}
+
+fn refused(operation: &'static str, subject: &str, answer: &Message) -> Error {
+    let name = one_string(&answer.payload).unwrap_or(&answer.payload);
+    Error::Refused {
+        operation,
+        subject: subject.to_owned(),
+        error: crate::Error::from_name(name).unwrap_or(crate::Error::Invalid),
+        name: String::from_utf8_lossy(name).into_owned(),
+    }
+}
+
+fn lost(source: std::io::Error, operation: &'static str, subject: &str) -> Error {
+    let subject = subject.to_owned();
+    match source.kind() {
+        ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::NotConnected => {
+            Error::Closed { operation, subject }
+        }
+        ErrorKind::InvalidData => Error::Protocol { operation, subject, what: "longer than 4096 bytes" },
+        _ => Error::Io { operation, subject, source },
+    }
+}
+
+pub(super) fn protocol(operation: &'static str, subject: &str, what: &'static str) -> Error {
+    Error::Protocol { operation, subject: subject.to_owned(), what }
+}
+
+/// A decimal number with its NUL.
+pub(super) fn number(payload: &[u8]) -> Option<u32> {
+    str::from_utf8(one_string(payload)?).ok()?.parse().ok()
+}
+
+/// Operations on the tree outside of a transaction: those of [`Nodes`].
+impl Client {
+    /// See [`Nodes::read`].
+    ///
+    /// # Errors
+    /// As for every request.
+    pub fn read(&self, path: &str) -> Result<Vec<u8>, Error> {
+        self.nodes().read(path)
+    }
+
+    /// See [`Nodes::read_text`].
+    ///
+    /// # Errors
+    /// As for every request.
+    pub fn read_text(&self, path: &str) -> Result<String, Error> {
+        self.nodes().read_text(path)
+    }
+
+    /// See [`Nodes::find_text`].
+    ///
+    /// # Errors
+    /// As for every request.
+    pub fn find_text(&self, path: &str) -> Result<Option<String>, Error> {
+        self.nodes().find_text(path)
+    }
+
+    /// See [`Nodes::write`].
+    ///
+    /// # Errors
+    /// As for every request.
+    pub fn write(&self, path: &str, value: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.nodes().write(path, value)
+    }
+
+    /// See [`Nodes::mkdir`].
+    ///
+    /// # Errors
+    /// As for every request.
+    pub fn mkdir(&self, path: &str) -> Result<(), Error> {
+        self.nodes().mkdir(path)
+    }
+
+    /// See [`Nodes::rm`].
+    ///
+    /// # Errors
+    /// As for every request.
+    pub fn rm(&self, path: &str) -> Result<(), Error> {
+        self.nodes().rm(path)
+    }
+
+    /// See [`Nodes::list`].
+    ///
+    /// # Errors
+    /// As for every request.
+    pub fn list(&self, path: &str) -> Result<Vec<String>, Error> {
+        self.nodes().list(path)
+    }
+
+    /// See [`Nodes::exists`].
+    ///
+    /// # Errors
+    /// As for every request.
+    pub fn exists(&self, path: &str) -> Result<bool, Error> {
+        self.nodes().exists(path)
+    }
+
+    /// See [`Nodes::get_perms`].
+    ///
+    /// # Errors
+    /// As for every request.
+    pub fn get_perms(&self, path: &str) -> Result<Vec<Permission>, Error> {
+        self.nodes().get_perms(path)
+    }
+
+    /// See [`Nodes::set_perms`].
+    ///
+    /// # Errors
+    /// As for every request.
+    pub fn set_perms(&self, path: &str, perms: &[Permission]) -> Result<(), Error> {
+        self.nodes().set_perms(path, perms)
+    }
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The client against a server that answers by rote.
+#![forbid(unsafe_code)]
+
+use hypercalls::io::xs_wire::XsMessageType as Op;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use xenstore::Message;
+use xenstore::client::{Access, Client, Error, Permission};
+
+/// What is expected, and what is said to it: the payload, or the name of an error after `!`; before it perhaps an event.
+struct Turn(Op, u32, &'static [u8], Vec<u8>);
+
+fn turn(kind: Op, tx: u32, payload: &'static [u8], answer: &[u8]) -> Turn {
+    Turn(kind, tx, payload, answer.to_vec())
+}
+
+/// A server that serves one connection for each script, then goes away.
+fn server(name: &str, scripts: Vec<Vec<Turn>>) -> (PathBuf, JoinHandle<()>) {
+    let path = std::env::temp_dir().join(format!("xenstore-client-{name}-{}", std::process::id()));
+    std::fs::remove_file(&path).ok();
+    let listener = UnixListener::bind(&path).unwrap();
+    let served = thread::spawn(move || {
+        for script in scripts {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut bytes = Vec::new();
+            for Turn(kind, tx, payload, answer) in script {
+                let request = loop {
+                    if let Some((request, used)) = Message::decode(&bytes).unwrap() {
+                        bytes.drain(..used);
+                        break request;
+                    }
+                    let mut part = [0; 100];
+                    let got = stream.read(&mut part).unwrap();
+                    bytes.extend_from_slice(&part[..got]);
+                };
+                assert_eq!((request.kind, request.tx_id), (kind, tx));
+                assert_eq!(request.payload, payload);
+                let event = Message::new(Op::WATCH_EVENT, 0, 0, b"/w\0token\0").encode();
+                let answer = match answer.strip_prefix(b"!") {
+                    Some(error) => Message { kind: Op::ERROR, payload: [error, b"\0"].concat(), ..request },
+                    None => request.answer(&answer),
+                };
+                // In two pieces, after an event.
+                let bytes = [event, answer.encode()].concat();
+                let (one, two) = bytes.split_at(bytes.len() - 3);
+                stream.write_all(one).unwrap();
+                stream.write_all(two).unwrap();
+            }
+        }
+    });
+    (path, served)
+}
+
+#[test]
+fn nodes_and_errors() {
+    let script = vec![
+        turn(Op::READ, 0, b"/a\0", b"value"),
+        turn(Op::READ, 0, b"/b\0", b"!ENOENT"),
+        turn(Op::READ, 0, b"/c\0", b"!EODD"),
+        turn(Op::WRITE, 0, b"/a\0v\0w", b"OK\0"),
+        turn(Op::GET_PERMS, 0, b"/a\0", b"n0\0r7\0"),
+        turn(Op::SET_PERMS, 0, b"/a\0n1\0b2\0", b"OK\0"),
+        turn(Op::DIRECTORY, 0, b"/d\0", b"!E2BIG"),
+        turn(Op::DIRECTORY_PART, 0, b"/d\x000\0", b"1\0a\0bc\0"),
+        turn(Op::DIRECTORY_PART, 0, b"/d\x005\0", b"2\0d\0\0"),
+        turn(Op::DIRECTORY_PART, 0, b"/d\x000\0", b"2\0a\0bc\0"),
+        turn(Op::DIRECTORY_PART, 0, b"/d\x005\0", b"2\0d\0\0"),
+        turn(Op::DIRECTORY, 0, b"/e\0", b""),
+    ];
+    let (path, served) = server("nodes", vec![script]);
+    let client = Client::connect_to(&path).unwrap();
+    assert_eq!(client.read_text("/a").unwrap(), "value");
+    assert_eq!(client.find_text("/b").unwrap(), None);
+    let odd = client.read("/c").unwrap_err();
+    assert_eq!(odd.to_string(), "xenstore read /c: EODD");
+    client.write("/a", b"v\0w").unwrap();
+    assert!(matches!(client.write("/a\0", b""), Err(Error::Argument { .. })));
+    let perms = [Permission::new(hypercalls::ids::DomId::DOM0, Access::None), Permission::parse("r7").unwrap()];
+    assert_eq!(client.get_perms("/a").unwrap(), perms);
+    client.set_perms("/a", &["n1", "b2"].map(|text| Permission::parse(text).unwrap())).unwrap();
+    assert_eq!(client.list("/d").unwrap(), ["a", "bc", "d"]);
+    assert_eq!(client.list("/e").unwrap(), [""; 0]);
+    served.join().unwrap();
+    let mut events = 0;
+    while let Ok(Some(event)) = client.next_event(Some(Duration::ZERO)) {
+        assert_eq!((&*event.path, &*event.token), ("/w", "token"));
+        events += 1;
+    }
+    assert_eq!(events, 12);
+    assert!(client.next_event(None).unwrap_err().is_closed());
+    let gone = client.read("/a").unwrap_err();
+    assert!(gone.is_closed() && gone.to_string().contains("restarted"), "{gone}");
+}
+
+#[test]
+fn transactions_are_tried_again_and_lost_connections_renewed() {
+    let first = vec![
+        turn(Op::WATCH, 0, b"/w\0token\0", b"OK\0"),
+        turn(Op::TRANSACTION_START, 0, b"\0", b"5\0"),
+        turn(Op::WRITE, 5, b"/a\x001", b"OK\0"),
+        turn(Op::TRANSACTION_END, 5, b"T\0", b"!EAGAIN"),
+        turn(Op::TRANSACTION_START, 0, b"\0", b"6\0"),
+        turn(Op::WRITE, 6, b"/a\x001", b"OK\0"),
+        turn(Op::TRANSACTION_END, 6, b"T\0", b"OK\0"),
+        turn(Op::TRANSACTION_START, 0, b"\0", b"7\0"),
+        turn(Op::WRITE, 7, b"/a\x001", b"!EACCES"),
+        turn(Op::TRANSACTION_END, 7, b"F\0", b"OK\0"),
+    ];
+    let second = vec![turn(Op::WATCH, 0, b"/w\0token\0", b"OK\0"), turn(Op::READ, 0, b"/a\0", b"1")];
+    let (path, served) = server("transactions", vec![first, second]);
+    let client = Client::connect_to(&path).unwrap();
+    client.watch("/w", "token").unwrap();
+    client.transaction(|nodes| nodes.write("/a", "1")).unwrap();
+    let refused = client.transaction(|nodes| nodes.write("/a", "1")).unwrap_err();
+    assert_eq!(refused.reason(), Some(xenstore::Error::Access));
+    assert_eq!(client.persist(Duration::from_secs(5), |client| client.read_text("/a")).unwrap(), "1");
+    served.join().unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let gone = client.persist(Duration::from_millis(50), |client| client.read_text("/a")).unwrap_err();
+    assert!(matches!(&gone, Error::Connect { .. }), "{gone}");
+    assert!(gone.to_string().contains("is xenstored running?"));
+}
