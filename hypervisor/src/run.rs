@@ -4,50 +4,20 @@
 #![forbid(unsafe_code)]
 
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 
 use crate::domain::vcpu::{Vcpu, VcpuState, pending};
+use crate::domain::units::by_unit;
 use crate::domain::{events, shared_info, shutdown};
 use crate::keys;
 use crate::mm::flush;
 use crate::pv::{bounce, crash, crash_report, switch};
 use crate::sched;
 use crate::sched::runstate::State;
-use crate::sync::{Rank, SpinLock};
 use crate::time;
 use crate::time::timer::{TimerId, TimerKind};
 use crate::x86::instr;
 use crate::x86::percpu::{CpuLocal, softirq};
-
-/// vCPUs by scheduling unit.
-static UNITS: SpinLock<Vec<Option<Arc<Vcpu>>>> = SpinLock::new(Rank::RunQueue, Vec::new());
-
-/// Makes a vCPU known to the scheduler by its unit number, with room for its timers.
-pub(crate) fn register(vcpu: &Arc<Vcpu>) {
-    let unit = vcpu.unit as usize;
-    let mut units = UNITS.lock();
-    if units.len() <= unit {
-        units.resize_with(unit + 1, || None);
-    }
-    units[unit] = Some(vcpu.clone());
-    let slots = units.len() as u32;
-    drop(units);
-    time::system::reserve_slots(slots);
-}
-
-/// The vCPU is gone: its unit may be used again. It is not on a CPU.
-#[expect(dead_code, reason = "domain destruction comes with the toolstack")]
-pub(crate) fn unregister(vcpu: &Vcpu) {
-    if let Some(slot) = UNITS.lock().get_mut(vcpu.unit as usize) {
-        *slot = None;
-    }
-    let _ = sched::remove_unit(vcpu.unit);
-}
-
-fn by_unit(unit: u32) -> Option<Arc<Vcpu>> {
-    UNITS.lock().get(unit as usize).cloned().flatten()
-}
 
 /// What a CPU shall run.
 pub(crate) enum Next {

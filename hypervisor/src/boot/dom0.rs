@@ -11,6 +11,7 @@ use core::sync::atomic::Ordering;
 
 use guest_image::start_info::{Links, Params};
 use guest_image::{ImageError, Kernel, Plan, Request, Role, bzimage, page_tables, start_info};
+use hypercalls::domctl::CreateFlags;
 use hypercalls::frame::{Mfn, Pfn};
 use hypercalls::ids::{DomId, VcpuId};
 use hypercalls::start_info::VgaConsoleInfo;
@@ -22,14 +23,14 @@ use crate::boot::modules::{BootInfo, Module};
 use crate::budget::Budget;
 use crate::domain::memory::{alloc_shared, set_m2p};
 use crate::domain::vcpu::Vcpu;
-use crate::domain::{Domain, DomainRef, NewDomain, shared_info, table};
+use crate::domain::{Domain, DomainRef, NewDomain, shared_info, table, units};
 use crate::mm::host_pt::{Buffer, OutOfFrames};
 use crate::mm::page_type::Level;
 use crate::mm::{boot_memory, frame_table, map};
 use crate::pv::hypercall_page;
 use crate::x86::fpu::FpuArea;
 use crate::x86::gdt::{FLAT_RING3_CS64, FLAT_RING3_SS64};
-use crate::{run, sched, time};
+use crate::{sched, time};
 
 /// Virtual memory of the builder: what it works on besides the plan.
 const PAGE: usize = 4096;
@@ -204,6 +205,7 @@ fn new_domain(options: &Options, cpus: u32) -> Result<DomainRef, BuildError> {
         id: DomId::DOM0,
         handle: [0; 16],
         is_control: true,
+        flags: CreateFlags::empty(),
         max_vcpus,
         shared_info,
         max_event_port: u32::MAX,
@@ -211,12 +213,13 @@ fn new_domain(options: &Options, cpus: u32) -> Result<DomainRef, BuildError> {
     })
     .map_err(|errno| BuildError::Tables(errno.to_string()))?;
     shared_info::mask_upcalls(&domain);
-    let domain = table::insert(domain).map_err(|errno| BuildError::Tables(errno.to_string()))?;
+    let domain = Arc::new(domain);
+    table::insert(&domain).map_err(|errno| BuildError::Tables(errno.to_string()))?;
     for id in 0..max_vcpus {
         let vcpu =
             Arc::new(Vcpu::new(&domain, VcpuId::new(id), sched::add_unit(), FpuArea::new(), time::system::now_ns()));
         domain.add_vcpu(vcpu.clone());
-        run::register(&vcpu);
+        units::register(&vcpu);
         if id < crate::config::LEGACY_MAX_VCPUS {
             shared_info::update_time(&vcpu);
         }

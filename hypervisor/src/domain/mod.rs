@@ -10,11 +10,13 @@ pub(crate) mod memory;
 pub(crate) mod pirqs;
 pub(crate) mod ports;
 pub(crate) mod rangeset;
+pub(crate) mod settings;
 pub(crate) mod shared_info;
 pub(crate) mod shutdown;
 pub(crate) mod table;
 pub(crate) mod timers;
 pub(crate) mod toolstack;
+pub(crate) mod units;
 pub(crate) mod vcpu;
 pub(crate) mod vpit;
 pub(crate) mod watchdog;
@@ -24,6 +26,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use grant_tables::GrantTable;
+use hypercalls::domctl::CreateFlags;
 use hypercalls::errno::Errno;
 use hypercalls::frame::Mfn;
 use hypercalls::ids::{DomId, VcpuId};
@@ -33,6 +36,7 @@ use crate::domain::memory::{Memory, WritableRef};
 use crate::domain::pirqs::PirqTable;
 use crate::domain::ports::PortState;
 use crate::domain::rangeset::RangeSet;
+use crate::domain::settings::Settings;
 use crate::domain::vcpu::Vcpu;
 use crate::domain::watchdog::Watchdogs;
 use crate::sync::{Rank, SpinLock};
@@ -73,6 +77,8 @@ pub(crate) struct Domain {
     pub(crate) id: DomId,
     /// UUID that the toolstack chose.
     pub(crate) handle: SpinLock<[u8; 16]>,
+    /// What the toolstack chose for it.
+    pub(crate) settings: SpinLock<Settings>,
     /// May call the privileged hypercalls and own hardware.
     pub(crate) is_control: bool,
     /// vCPU ids are below this.
@@ -127,6 +133,8 @@ pub(crate) struct NewDomain {
     pub(crate) handle: [u8; 16],
     /// Control domain?
     pub(crate) is_control: bool,
+    /// What kind of domain.
+    pub(crate) flags: CreateFlags,
     /// vCPU limit.
     pub(crate) max_vcpus: u32,
     /// The highest event port it may use (`max_evtchn_port`); `u32::MAX`: what the ABI has.
@@ -144,6 +152,7 @@ impl Domain {
         Ok(Self {
             id: new.id,
             handle: SpinLock::new(Rank::DomainLifecycle, new.handle),
+            settings: SpinLock::new(Rank::DomainLifecycle, Settings::new(new.flags)),
             is_control: new.is_control,
             max_vcpus: new.max_vcpus,
             vcpus: SpinLock::new(Rank::DomainLifecycle, Vec::new()),

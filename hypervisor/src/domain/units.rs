@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! vCPUs as the scheduler and the timers know them: by the number of their unit.
+#![forbid(unsafe_code)]
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::domain::vcpu::Vcpu;
+use crate::sched;
+use crate::sync::{Rank, SpinLock};
+use crate::time;
+use crate::time::timer::TimerKind;
+
+static UNITS: SpinLock<Vec<Option<Arc<Vcpu>>>> = SpinLock::new(Rank::RunQueue, Vec::new());
+
+/// Makes a vCPU known by its unit number (`sched::add_unit`), with room for its timers.
+pub(crate) fn register(vcpu: &Arc<Vcpu>) {
+    let unit = vcpu.unit as usize;
+    let mut units = UNITS.lock();
+    if units.len() <= unit {
+        units.resize_with(unit + 1, || None);
+    }
+    if let Some(slot) = units.get_mut(unit) {
+        *slot = Some(vcpu.clone());
+    }
+    let slots = units.len() as u32;
+    drop(units);
+    time::system::reserve_slots(slots);
+}
+
+/// The vCPU never runs again: its timers stop, its unit may be used again. `false`: it is still on a CPU, try again.
+#[expect(dead_code, reason = "domain destruction comes with the next change")]
+pub(crate) fn unregister(vcpu: &Arc<Vcpu>) -> bool {
+    // Held throughout: once the scheduler has forgotten the unit, its number may be given to another vCPU, which then waits here.
+    let mut units = UNITS.lock();
+    let Some(slot) = units.get_mut(vcpu.unit as usize) else { return true };
+    if !slot.as_ref().is_some_and(|known| Arc::ptr_eq(known, vcpu)) {
+        return true;
+    }
+    if !sched::remove_unit(vcpu.unit) {
+        return false;
+    }
+    for kind in [TimerKind::SingleShot, TimerKind::Periodic, TimerKind::Poll, TimerKind::Watchdog] {
+        vcpu.cancel_timer(kind);
+    }
+    // The caller has another reference: nothing is freed under the lock.
+    *slot = None;
+    true
+}
+
+/// The vCPU of a unit.
+pub(crate) fn by_unit(unit: u32) -> Option<Arc<Vcpu>> {
+    UNITS.lock().get(unit as usize).cloned().flatten()
+}
