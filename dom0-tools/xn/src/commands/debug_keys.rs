@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `xn debug-keys`.
+
+use crate::context::Context;
+use crate::error::{Class, Failure};
+
+/// Options of `xn debug-keys`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "What the keys say is in 'xn dmesg'.\nExample: xn debug-keys h; xn dmesg | tail -40")]
+pub(crate) struct Args {
+    /// One character for each key; 'h' lists them
+    pub(crate) keys: String,
+}
+
+/// Presses keys.
+pub(crate) fn run(_args: &Args, _context: &mut Context) -> Result<(), Failure> {
+    Err(Failure::new(Class::Failed, "this command is not built yet"))
+}
