@@ -3,7 +3,6 @@
 #![forbid(unsafe_code)]
 
 use alloc::string::{String, ToString};
-use alloc::sync::Arc;
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -21,16 +20,14 @@ use crate::boot::cmdline::{self, Options};
 use crate::boot::dom0_mem::TooLittle;
 use crate::boot::modules::{BootInfo, Module};
 use crate::budget::Budget;
-use crate::domain::memory::{alloc_shared, set_m2p};
-use crate::domain::vcpu::Vcpu;
-use crate::domain::{Domain, DomainRef, NewDomain, shared_info, table, units};
+use crate::domain::memory::set_m2p;
+use crate::domain::{Domain, DomainRef, creation};
 use crate::mm::host_pt::{Buffer, OutOfFrames};
 use crate::mm::page_type::Level;
 use crate::mm::{boot_memory, frame_table, map};
 use crate::pv::hypercall_page;
-use crate::x86::fpu::FpuArea;
 use crate::x86::gdt::{FLAT_RING3_CS64, FLAT_RING3_SS64};
-use crate::{sched, time};
+use crate::time;
 
 /// Virtual memory of the builder: what it works on besides the plan.
 const PAGE: usize = 4096;
@@ -198,34 +195,18 @@ pub(crate) fn build(source: &Source<'_>, options: &Options, cpus: u32) -> Result
 }
 
 fn new_domain(options: &Options, cpus: u32) -> Result<DomainRef, BuildError> {
-    let no_memory = BuildError::NoMemory { what: "dom0's shared info page" };
-    let shared_info = alloc_shared(DomId::DOM0).ok_or(no_memory)?;
     let max_vcpus = options.dom0_max_vcpus.vcpus(cpus).clamp(1, crate::config::MAX_VCPUS);
-    let domain = Domain::new(&NewDomain {
+    let domain = creation::new_domain(&creation::Request {
         id: DomId::DOM0,
         handle: [0; 16],
         is_control: true,
         flags: CreateFlags::empty(),
         max_vcpus,
-        shared_info,
         max_event_port: u32::MAX,
         grant_limits: grant_tables::Limits::default(),
-    })
-    .map_err(|errno| BuildError::Tables(errno.to_string()))?;
-    shared_info::mask_upcalls(&domain);
-    let domain = Arc::new(domain);
-    table::insert(&domain).map_err(|errno| BuildError::Tables(errno.to_string()))?;
-    for id in 0..max_vcpus {
-        let vcpu =
-            Arc::new(Vcpu::new(&domain, VcpuId::new(id), sched::add_unit(), FpuArea::new(), time::system::now_ns()));
-        domain.add_vcpu(vcpu.clone());
-        units::register(&vcpu);
-        if id < crate::config::LEGACY_MAX_VCPUS {
-            shared_info::update_time(&vcpu);
-        }
-    }
-    shared_info::update_wallclock(&domain);
-    Ok(domain)
+    });
+    let built = domain.and_then(|domain| creation::add_vcpus(&domain).map(|()| domain));
+    built.map_err(|_| BuildError::NoMemory { what: "dom0's vCPUs" })
 }
 
 /// Takes `count` pages for dom0, in blocks as large as there are.

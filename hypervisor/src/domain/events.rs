@@ -123,7 +123,6 @@ pub(crate) fn notify_global_virq(virq: Virq) {
 }
 
 /// XEN_DOMCTL_set_virq_handler: gives a global virtual interrupt to a domain. EINVAL if it is not a global one.
-#[cfg_attr(not(test), expect(dead_code, reason = "domain destruction comes with the toolstack"))]
 pub(crate) fn set_virq_taker(virq: Virq, domain: DomId) -> Result<(), Errno> {
     let taker =
         TAKERS.get(virq.raw() as usize).filter(|_| event_channels::virq_is_global(virq)).ok_or(Errno::EINVAL)?;

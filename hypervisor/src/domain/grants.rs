@@ -102,7 +102,6 @@ pub(crate) fn acquire_frames(domain: &Domain, is_status: bool, first: u32, count
 
 /// Ends a dying domain's table, and gives its pages back. `false`: others still use its grants; try again when the last of
 /// them is gone.
-#[expect(dead_code, reason = "domain destruction comes with the toolstack")]
 pub(crate) fn retire(domain: &Domain) -> bool {
     let old = {
         let mut table = domain.grants.lock();

@@ -2,6 +2,7 @@
 //! What a guest is: its memory, its vCPUs, its event channels, grants and rights, and who locks what.
 #![forbid(unsafe_code)]
 
+pub(crate) mod creation;
 pub(crate) mod events;
 pub(crate) mod firmware;
 pub(crate) mod grants;

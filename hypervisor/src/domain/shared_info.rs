@@ -57,6 +57,9 @@ pub(crate) fn update_time(vcpu: &Vcpu) {
 /// Writes the date into a domain's shared info page.
 pub(crate) fn update_wallclock(domain: &Domain) {
     let (seconds, high, nanoseconds) = time::system::wallclock().words();
+    let offset = domain.settings.lock().time_offset;
+    let shifted = (u64::from(high) << 32 | u64::from(seconds)).wrapping_add_signed(offset);
+    let (seconds, high) = (shifted as u32, (shifted >> 32) as u32);
     let words = map::words32(domain.shared_info);
     let at = |offset: usize| &words[(WC_VERSION + offset) / 4];
     let (writing, done) = guest_time::versions(at(0).load(Ordering::Relaxed));

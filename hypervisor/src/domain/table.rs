@@ -3,13 +3,12 @@
 #![forbid(unsafe_code)]
 
 use alloc::collections::BTreeMap;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use hypercalls::errno::Errno;
 use hypercalls::ids::DomId;
 
-use crate::domain::{Domain, DomainRef};
+use crate::domain::DomainRef;
 use crate::sync::{Rank, SpinLock};
 
 // Ordered, because the toolstack asks for "the first domain from N on".
@@ -30,15 +29,31 @@ pub(crate) fn all() -> Vec<DomainRef> {
     DOMAINS.lock().values().cloned().collect()
 }
 
+/// The first number from `from` on that no domain has; round to 1 after the last.
+pub(crate) fn unused_from(from: u16) -> Option<DomId> {
+    let domains = DOMAINS.lock();
+    let gap = |from: u16, end: u16| {
+        let mut free = from;
+        for id in domains.range(from..end).map(|(id, _)| *id) {
+            if id != free {
+                break;
+            }
+            free = free.saturating_add(1);
+        }
+        (free < end).then(|| DomId::new(free))
+    };
+    let from = if from == 0 { 1 } else { from };
+    gap(from, DomId::FIRST_RESERVED.raw()).or_else(|| gap(1, from.min(DomId::FIRST_RESERVED.raw())))
+}
+
 /// Makes a domain known. EEXIST if the number is taken.
-pub(crate) fn insert(domain: Domain) -> Result<DomainRef, Errno> {
-    let domain = Arc::new(domain);
+pub(crate) fn insert(domain: &DomainRef) -> Result<(), Errno> {
     let mut domains = DOMAINS.lock();
     if domains.contains_key(&domain.id.raw()) {
         return Err(Errno::EEXIST);
     }
     domains.insert(domain.id.raw(), domain.clone());
-    Ok(domain)
+    Ok(())
 }
 
 /// Forgets a domain of which nothing is left.

@@ -4,7 +4,7 @@
 
 use core::sync::atomic::Ordering;
 
-use hypercalls::domctl::{ArchDomainconfig, DominfFlags, EmulationFlags, Getdomaininfo};
+use hypercalls::domctl::{ArchDomainconfig, CreateFlags, DominfFlags, EmulationFlags, Getdomaininfo};
 use hypercalls::errno::Errno;
 use zerocopy::FromZeros;
 
@@ -35,6 +35,7 @@ impl Domain {
             let mut life = self.lifecycle.lock();
             life.toolstack_pauses = life.toolstack_pauses.checked_sub(1).ok_or(Errno::EINVAL)?;
         }
+        self.settings.lock().is_complete = true;
         self.unpause();
         Ok(())
     }
@@ -76,6 +77,7 @@ pub(crate) fn info(domain: &Domain) -> Getdomaininfo {
         info.outstanding_pages = memory.claimed;
     }
     info.shared_info_frame = domain.shared_info;
+    info.flags.set(DominfFlags::XS_DOMAIN, domain.settings.lock().flags.contains(CreateFlags::XS_DOMAIN));
     info.handle = *domain.handle.lock();
     info.gpaddr_bits = cpuid::address_bits() as u8;
     info.arch_config = ArchDomainconfig { emulation_flags: EmulationFlags::empty(), misc_flags: 0 };

@@ -240,7 +240,6 @@ fn load_general(state: &mut VcpuState, from: &CpuUserRegs) {
 }
 
 /// The context of a vCPU that is on no CPU (XEN_DOMCTL_getvcpucontext).
-#[expect(dead_code, reason = "domain destruction comes with the toolstack")]
 pub(crate) fn get(vcpu: &Vcpu, state: &VcpuState) -> Box<VcpuGuestContext> {
     let mut out = Box::new(VcpuGuestContext::new_zeroed());
     out.fpu_ctxt = state.fpu.legacy();

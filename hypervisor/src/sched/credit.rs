@@ -311,6 +311,13 @@ impl Scheduler {
         if queued && !held { self.place(id, now) } else { None }
     }
 
+    /// Changes a unit's weight; what it ran before stays accounted as it was.
+    pub(crate) fn set_weight(&mut self, id: u32, weight: u32) {
+        if let Some(unit) = self.unit_mut(id) {
+            unit.weight = weight.clamp(1, MAX_WEIGHT);
+        }
+    }
+
     /// A unit's weight.
     #[cfg(test)]
     pub(crate) fn weight(&self, id: u32) -> Option<u32> {

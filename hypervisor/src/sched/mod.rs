@@ -9,7 +9,7 @@ pub(crate) mod runqueue;
 pub(crate) mod runstate;
 
 use crate::sched::affinity::CpuMask;
-use crate::sched::credit::{DEFAULT_WEIGHT, Decision, Scheduler};
+use crate::sched::credit::{Decision, Scheduler};
 use crate::sync::{Rank, SpinLock};
 use crate::time::system::now_ns;
 use crate::x86::ipi;
@@ -37,9 +37,14 @@ pub(crate) fn set_online(cpu: CpuId) {
     with(|scheduler| scheduler.set_online(cpu.raw()));
 }
 
-/// A new unit that does not want to run yet, allowed on all CPUs.
-pub(crate) fn add_unit() -> u32 {
-    with(|scheduler| scheduler.add(DEFAULT_WEIGHT, CpuMask::ALL))
+/// A new unit of a weight (256 is usual) that does not want to run yet, allowed on all CPUs.
+pub(crate) fn add_unit(weight: u32) -> u32 {
+    with(|scheduler| scheduler.add(weight, CpuMask::ALL))
+}
+
+/// Changes a unit's share from now on.
+pub(crate) fn set_weight(unit: u32, weight: u32) {
+    with(|scheduler| scheduler.set_weight(unit, weight));
 }
 
 /// Forgets a unit; `false` while it is on a CPU.

@@ -5,20 +5,24 @@
 
 mod affinity;
 pub(in crate::hypercall) mod bitmap;
+mod create;
 mod info;
 mod lifecycle;
 mod memory;
+mod rights;
+mod settings;
+mod vcpu;
 
 use alloc::sync::Arc;
 
-use hypercalls::domctl::{AddressSize, DOMCTL_INTERFACE_VERSION, Domctl, DomctlCmd};
+use hypercalls::domctl::{AddressSize, Createdomain, DOMCTL_INTERFACE_VERSION, Domctl, DomctlCmd, SetVirqHandler};
 use hypercalls::errno::Errno;
 use hypercalls::handle::GuestHandle;
 use hypercalls::ids::VcpuId;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use crate::domain::vcpu::Vcpu;
-use crate::domain::{Domain, DomainRef, table};
+use crate::domain::{Domain, DomainRef, events, table};
 use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
 use crate::mm::guest_access;
 
@@ -38,7 +42,6 @@ impl Call {
     }
 
     /// The same call once more, after events.
-    #[expect(dead_code, reason = "the first operation that waits comes with the next change")]
     fn again(&self) -> HypercallResult {
         Ok(Outcome::Preempted(self.args))
     }
@@ -60,6 +63,11 @@ pub(crate) fn domctl(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
         call.op.domain = info.domain;
         return call.answer(&info);
     }
+    if op.cmd == DomctlCmd::CREATEDOMAIN {
+        let request: Createdomain = op.payload();
+        call.op.domain = create::create(op.domain, &request)?;
+        return call.answer(&request);
+    }
     let domain = table::find(op.domain).ok_or(Errno::ESRCH)?;
     on_domain(cx, call, &domain)
 }
@@ -78,6 +86,31 @@ fn on_domain(cx: &mut Cx<'_>, call: Call, domain: &DomainRef) -> HypercallResult
         DomctlCmd::GETVCPUINFO => {
             let info = info::vcpu_info(domain, op.payload())?;
             return call.answer(&info);
+        }
+        DomctlCmd::MAX_VCPUS => create::max_vcpus(cx, domain, &op.payload())?,
+        DomctlCmd::SETVCPUCONTEXT => return vcpu::set_context(cx, &call, domain),
+        DomctlCmd::GETVCPUCONTEXT => return vcpu::get_context(cx, &call, domain),
+        DomctlCmd::SETDOMAINHANDLE => settings::set_handle(domain, &op.payload()),
+        DomctlCmd::SETTIMEOFFSET => settings::set_time_offset(domain, &op.payload()),
+        DomctlCmd::SETTSCINFO => settings::set_tsc_info(cx, domain, &op.payload())?,
+        DomctlCmd::GETTSCINFO => return call.answer(&settings::tsc_info(cx, domain)?),
+        DomctlCmd::SETNODEAFFINITY => settings::set_nodes(&op.payload())?,
+        DomctlCmd::GETNODEAFFINITY => settings::nodes(&op.payload())?,
+        DomctlCmd::SCHEDULER_OP => {
+            let answer = settings::scheduler_op(domain, op.payload())?;
+            return call.answer(&answer);
+        }
+        DomctlCmd::IOPORT_PERMISSION => rights::ports(cx, domain, &op.payload())?,
+        DomctlCmd::IOMEM_PERMISSION => rights::frames(cx, domain, &op.payload())?,
+        DomctlCmd::IRQ_PERMISSION => rights::interrupt(cx, domain, &op.payload())?,
+        DomctlCmd::HYPERCALL_INIT => memory::hypercall_init(domain, &op.payload())?,
+        DomctlCmd::GETPAGEFRAMEINFO3 => memory::page_types(domain, &op.payload())?,
+        DomctlCmd::SET_VIRQ_HANDLER => {
+            events::set_virq_taker(op.payload::<SetVirqHandler>().virq, domain.id)?;
+        }
+        // There is no IOMMU, hence no device that could be given to anyone.
+        DomctlCmd::TEST_ASSIGN_DEVICE | DomctlCmd::ASSIGN_DEVICE | DomctlCmd::DEASSIGN_DEVICE => {
+            return Err(Errno::ENODEV.into());
         }
         _ => return Err(Errno::ENOSYS.into()),
     }

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! createdomain and max_vcpus: a domain begins.
+#![forbid(unsafe_code)]
+#![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicU16, Ordering};
+
+use grant_tables::{Limits, Version};
+use hypercalls::domctl::{CreateFlags, Createdomain, EmulationFlags, MaxVcpus};
+use hypercalls::errno::Errno;
+use hypercalls::ids::DomId;
+
+use crate::config::MAX_VCPUS;
+use crate::domain::creation::{self, Request};
+use crate::domain::{DomainRef, table};
+use crate::hypercall::Cx;
+
+/// `XEN_DOMCTL_GRANT_version_mask`.
+const GRANT_VERSION: u32 = 0xf;
+/// What there is, and what a domain gets that names no limit of its own (Xen's defaults).
+const DEFAULT_LIMITS: Limits = Limits { grant_frames: 64, maptrack_frames: 1024, version: Version::V2 };
+/// Ports are signed numbers to tools.
+const LAST_PORT: u32 = i32::MAX as u32;
+/// `XEN_SYSCTL_CPUPOOL_PAR_ANY`, and the only pool there is.
+const ANY_POOL: u32 = u32::MAX;
+const POOL: u32 = 0;
+/// `XEN_X86_MSR_RELAXED`.
+const MSR_RELAXED: u32 = 1;
+
+/// The number that was given last.
+static LAST: AtomicU16 = AtomicU16::new(0);
+
+/// What is asked for, if it can be had. EINVAL. ESRCH: no such pool of CPUs.
+fn check(request: &Createdomain) -> Result<Limits, Errno> {
+    // PV domains only: no flag that hardware assistance or an IOMMU would be needed for.
+    let bad_flags = !(request.flags - CreateFlags::XS_DOMAIN).is_empty();
+    let bad_devices = !(request.arch.emulation_flags - EmulationFlags::PIT).is_empty();
+    if bad_flags
+        || bad_devices
+        || request.iommu_opts != 0
+        || request.vmtrace_size != 0
+        || request.arch.misc_flags & !MSR_RELAXED != 0
+        || !(1..=MAX_VCPUS).contains(&request.max_vcpus)
+        || request.grant_opts & !GRANT_VERSION != 0
+    {
+        return Err(Errno::EINVAL);
+    }
+    let version = match request.grant_opts & GRANT_VERSION {
+        1 => Version::V1,
+        2 => Version::V2,
+        _ => return Err(Errno::EINVAL),
+    };
+    let limit = |asked: i32, least: u32, most: u32| match u32::try_from(asked) {
+        Err(_) => Ok(most),
+        Ok(asked) if (least..=most).contains(&asked) => Ok(asked),
+        Ok(_) => Err(Errno::EINVAL),
+    };
+    let limits = Limits {
+        grant_frames: limit(request.max_grant_frames, 1, DEFAULT_LIMITS.grant_frames)?,
+        maptrack_frames: limit(request.max_maptrack_frames, 0, DEFAULT_LIMITS.maptrack_frames)?,
+        version,
+    };
+    if request.cpupool_id != POOL && request.cpupool_id != ANY_POOL {
+        return Err(Errno::ESRCH);
+    }
+    Ok(limits)
+}
+
+/// createdomain: the domain is empty and paused once. Number 0 and those beyond the range mean: any. EINVAL, ESRCH, EEXIST, ENOMEM.
+pub(super) fn create(wanted: DomId, request: &Createdomain) -> Result<DomId, Errno> {
+    let is_chosen = wanted != DomId::DOM0 && wanted.is_ordinary();
+    if is_chosen && table::find(wanted).is_some() {
+        return Err(Errno::EEXIST);
+    }
+    let grant_limits = check(request)?;
+    let mut id = wanted;
+    if !is_chosen {
+        let last = LAST.load(Ordering::Relaxed);
+        id = table::unused_from(last.wrapping_add(1)).ok_or(Errno::EEXIST)?;
+        LAST.store(id.raw(), Ordering::Relaxed);
+    }
+    let domain = creation::new_domain(&Request {
+        id,
+        handle: request.handle,
+        is_control: false,
+        flags: request.flags,
+        max_vcpus: request.max_vcpus,
+        max_event_port: request.max_evtchn_port.min(LAST_PORT),
+        grant_limits,
+    })?;
+    domain.lifecycle.lock().toolstack_pauses = 1;
+    domain.memory.lock().max_pages = 0;
+    Ok(id)
+}
+
+/// max_vcpus: the vCPUs that createdomain was told of. EINVAL: oneself, or another number. ENOMEM.
+pub(super) fn max_vcpus(cx: &Cx<'_>, domain: &DomainRef, request: &MaxVcpus) -> Result<(), Errno> {
+    if Arc::ptr_eq(domain, cx.domain()) || request.max != domain.max_vcpus {
+        return Err(Errno::EINVAL);
+    }
+    creation::add_vcpus(domain)
+}
