@@ -27,7 +27,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use grant_tables::GrantTable;
-use hypercalls::domctl::CreateFlags;
+use hypercalls::domctl::{CpuidLeaf, CreateFlags};
 use hypercalls::errno::Errno;
 use hypercalls::frame::Mfn;
 use hypercalls::ids::{DomId, VcpuId};
@@ -80,6 +80,8 @@ pub(crate) struct Domain {
     pub(crate) handle: SpinLock<[u8; 16]>,
     /// What the toolstack chose for it.
     pub(crate) settings: SpinLock<Settings>,
+    /// Features of the CPU that it may see at most; none named: all that it can have.
+    pub(crate) cpuid: SpinLock<Vec<CpuidLeaf>>,
     /// May call the privileged hypercalls and own hardware.
     pub(crate) is_control: bool,
     /// vCPU ids are below this.
@@ -154,6 +156,7 @@ impl Domain {
             id: new.id,
             handle: SpinLock::new(Rank::DomainLifecycle, new.handle),
             settings: SpinLock::new(Rank::DomainLifecycle, Settings::new(new.flags)),
+            cpuid: SpinLock::new(Rank::DomainLifecycle, Vec::new()),
             is_control: new.is_control,
             max_vcpus: new.max_vcpus,
             vcpus: SpinLock::new(Rank::DomainLifecycle, Vec::new()),

@@ -4,6 +4,7 @@
 
 pub(crate) mod callback_op;
 pub(crate) mod console_io;
+pub(crate) mod cpu_policy;
 pub(crate) mod dispatch;
 pub(crate) mod domctl;
 pub(crate) mod event_channel_op;

@@ -12,12 +12,11 @@ use hypercalls::vm_assist::VmAssistType;
 
 use crate::budget::Budget;
 use crate::domain::vcpu::{Vcpu, VcpuState};
-use crate::mm::frame_table;
 use crate::mm::guest_access;
 use crate::pv::call::Cx;
 use crate::pv::decode::{self, CodeMode, FORCED_CPUID, Insn, Port};
 use crate::pv::msr_policy::{self, Register};
-use crate::pv::{cpuid_policy, debug_regs, io, ro_fault, switch, traps};
+use crate::pv::{cpuid_view, debug_regs, io, ro_fault, switch, traps};
 use crate::time;
 use crate::x86::pci::Width;
 use crate::x86::{context, cpu, fpu, instr, uaccess};
@@ -54,25 +53,7 @@ pub(crate) fn forced_cpuid(vcpu: &Vcpu, state: &mut VcpuState) -> bool {
 
 fn cpuid(vcpu: &Vcpu, state: &mut VcpuState) {
     let regs = &mut state.entry.regs;
-    let scale = time::system::clock().scale();
-    let cx = cpuid_policy::Context {
-        is_control: vcpu.domain.is_control,
-        xcr0: fpu::supported_xcr0(),
-        fsgsbase: cpu::has_fsgsbase(),
-        machine_address_bits: 64_u32.wrapping_sub((frame_table::max_page() << 12).wrapping_sub(1).leading_zeros()),
-        tsc: cpuid_policy::TscView {
-            khz: (time::system::clock().hz() / 1000) as u32,
-            mul: scale.multiplier,
-            shift: scale.shift,
-            offset: 0,
-            reliable: false,
-        },
-    };
-    let host = |leaf, subleaf| {
-        let raw = instr::cpuid(leaf, subleaf);
-        cpuid_policy::Leaf { eax: raw.eax, ebx: raw.ebx, ecx: raw.ecx, edx: raw.edx }
-    };
-    let leaf = cpuid_policy::guest_leaf(regs.rax as u32, regs.rcx as u32, &cx, host);
+    let leaf = cpuid_view::guest(&vcpu.domain, regs.rax as u32, regs.rcx as u32);
     regs.rax = leaf.eax.into();
     regs.rbx = leaf.ebx.into();
     regs.rcx = leaf.ecx.into();

@@ -5,6 +5,7 @@ pub(crate) mod bounce;
 pub(crate) mod call;
 pub(crate) mod context;
 pub(crate) mod cpuid_policy;
+pub(crate) mod cpuid_view;
 pub(crate) mod crash;
 pub(crate) mod crash_report;
 pub(crate) mod debug_regs;

@@ -34,8 +34,8 @@ const SLICE_MIN_NS: u64 = 2_000_000;
 const ROUND_NS: u64 = 24_000_000;
 /// Bounds of any unit's slice.
 const WEIGHTED_SLICE_NS: (u64, u64) = (1_000_000, 40_000_000);
-/// A unit runs this long before another that woke up may take its CPU.
-const RATELIMIT_NS: u64 = 500_000;
+/// A unit runs this long, unless told otherwise, before another that woke up may take its CPU.
+const RATELIMIT_US: u32 = 500;
 /// The greatest advantage from sleeping, in virtual time.
 const LAG: u64 = 20_000_000;
 /// Virtual time a unit may be ahead, besides what its own slices cost.
@@ -95,13 +95,14 @@ pub(crate) struct Scheduler {
     queue: RunQueue,
     clock: u64,
     online: u64,
+    ratelimit_us: u32,
 }
 
 impl Scheduler {
     /// For CPUs `0..cpus`, all offline.
     pub(crate) fn new(cpus: u32) -> Self {
         let cpus = (0..cpus).map(|_| Cpu::default()).collect();
-        Self { cpus, units: Vec::new(), queue: RunQueue::new(), clock: LAG, online: 0 }
+        Self { cpus, units: Vec::new(), queue: RunQueue::new(), clock: LAG, online: 0, ratelimit_us: RATELIMIT_US }
     }
 
     /// How many units wait for a CPU.
@@ -180,7 +181,7 @@ impl Scheduler {
             (None, _) => false,
             (Some(_), None) => true,
             (Some(vtime), Some((_, other))) => {
-                let is_fresh = now < since.saturating_add(RATELIMIT_NS);
+                let is_fresh = now < since.saturating_add(self.ratelimit_ns());
                 let in_slice = now < slice_end && !self.should_preempt(cpu);
                 !yielded && (is_fresh || in_slice || (now >= slice_end && vtime < other))
             }
@@ -210,7 +211,7 @@ impl Scheduler {
             }
         } else if contended && self.should_preempt(cpu) {
             // Only the rate limit kept it: come back when that is over.
-            until = until.min(since.saturating_add(RATELIMIT_NS));
+            until = until.min(since.saturating_add(self.ratelimit_ns()));
         }
         Decision { unit, until: Some(until), left: None }
     }
@@ -309,6 +310,20 @@ impl Scheduler {
             return (!affinity.has(cpu)).then_some(cpu);
         }
         if queued && !held { self.place(id, now) } else { None }
+    }
+
+    /// How long a unit runs at least before one that woke up may take its CPU.
+    pub(crate) fn ratelimit_us(&self) -> u32 {
+        self.ratelimit_us
+    }
+
+    /// Sets [`Self::ratelimit_us`].
+    pub(crate) fn set_ratelimit_us(&mut self, us: u32) {
+        self.ratelimit_us = us;
+    }
+
+    fn ratelimit_ns(&self) -> u64 {
+        u64::from(self.ratelimit_us) * 1000
     }
 
     /// Changes a unit's weight; what it ran before stays accounted as it was.

@@ -84,6 +84,16 @@ pub(crate) fn waiting() -> usize {
     with(|scheduler| scheduler.waiting())
 }
 
+/// How long a unit runs at least before one that woke up may take its CPU.
+pub(crate) fn ratelimit_us() -> u32 {
+    with(|scheduler| scheduler.ratelimit_us())
+}
+
+/// Sets [`ratelimit_us`].
+pub(crate) fn set_ratelimit_us(us: u32) {
+    with(|scheduler| scheduler.set_ratelimit_us(us));
+}
+
 /// Changes where a unit may run.
 pub(crate) fn set_affinity(unit: u32, mask: CpuMask) {
     ask(with(|scheduler| scheduler.set_affinity(unit, mask, now_ns())));

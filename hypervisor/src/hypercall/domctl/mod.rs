@@ -23,7 +23,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use crate::domain::vcpu::Vcpu;
 use crate::domain::{Domain, DomainRef, events, table};
-use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
+use crate::hypercall::{Args, Cx, HypercallResult, Outcome, cpu_policy};
 use crate::mm::guest_access;
 
 /// One call: what was copied in, and where an answer goes.
@@ -100,6 +100,11 @@ fn on_domain(cx: &mut Cx<'_>, call: Call, domain: &DomainRef) -> HypercallResult
             let answer = settings::scheduler_op(domain, op.payload())?;
             return call.answer(&answer);
         }
+        DomctlCmd::GET_CPU_POLICY => {
+            let answer = cpu_policy::of_domain(domain, op.payload())?;
+            return call.answer(&answer);
+        }
+        DomctlCmd::SET_CPU_POLICY => return set_cpu_policy(cx, call, domain),
         DomctlCmd::IOPORT_PERMISSION => rights::ports(cx, domain, &op.payload())?,
         DomctlCmd::IOMEM_PERMISSION => rights::frames(cx, domain, &op.payload())?,
         DomctlCmd::IRQ_PERMISSION => rights::interrupt(cx, domain, &op.payload())?,
@@ -114,6 +119,15 @@ fn on_domain(cx: &mut Cx<'_>, call: Call, domain: &DomainRef) -> HypercallResult
         }
         _ => return Err(Errno::ENOSYS.into()),
     }
+    Ok(Outcome::DONE)
+}
+
+/// The answer tells what was refused.
+fn set_cpu_policy(cx: &Cx<'_>, call: Call, domain: &DomainRef) -> HypercallResult {
+    let mut request = call.op.payload();
+    let result = cpu_policy::set(cx, domain, &mut request);
+    call.answer(&request)?;
+    result?;
     Ok(Outcome::DONE)
 }
 

@@ -3,21 +3,25 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod cpu;
+mod pools;
+
 use hypercalls::domctl::vcpu::SchedulerId;
 use hypercalls::errno::Errno;
 use hypercalls::handle::GuestHandle;
 use hypercalls::ids::DomId;
+use hypercalls::sysctl::cpu::{CpuLevellingCaps, LevellingCaps};
 use hypercalls::sysctl::{
-    Cputopo, Cputopoinfo, DebugKeys, Getdomaininfolist, INVALID_CORE_ID, INVALID_NODE_ID, INVALID_SOCKET_ID, Meminfo,
-    Numainfo, PhysCaps, Physinfo, Readconsole, SYSCTL_INTERFACE_VERSION, Sysctl, SysctlCmd, SysctlSchedId,
+    Availheap, Cputopo, Cputopoinfo, DebugKeys, Getdomaininfolist, INVALID_CORE_ID, INVALID_NODE_ID, INVALID_SOCKET_ID,
+    Meminfo, Numainfo, PhysCaps, Physinfo, Readconsole, SYSCTL_INTERFACE_VERSION, Sysctl, SysctlCmd, SysctlSchedId,
 };
 
 use crate::domain::{memory, table, toolstack};
-use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
+use crate::hypercall::{Args, Cx, HypercallResult, Outcome, cpu_policy};
 use crate::mm::frame_table;
 use crate::mm::guest_access;
+use crate::pv::cpuid_view;
 use crate::time::system;
-use crate::x86::instr;
 use crate::x86::percpu::{self, CpuId};
 use crate::x86::topology::Topology;
 use crate::{console, keys};
@@ -48,7 +52,26 @@ pub(crate) fn sysctl(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
             op.set_payload(&answer);
         }
         SysctlCmd::DEBUG_KEYS => debug_keys(&op.payload())?,
+        SysctlCmd::CPUPOOL_OP => {
+            let answer = pools::cpupool_op(op.payload())?;
+            op.set_payload(&answer);
+        }
+        SysctlCmd::SCHEDULER_OP => {
+            let answer = pools::scheduler_op(op.payload())?;
+            op.set_payload(&answer);
+        }
+        SysctlCmd::GET_CPU_POLICY => {
+            let answer = cpu_policy::of_system(op.payload())?;
+            op.set_payload(&answer);
+        }
+        // CPUID is not hidden from programs in user mode.
+        SysctlCmd::GET_CPU_LEVELLING_CAPS => op.set_payload(&CpuLevellingCaps { caps: LevellingCaps::empty() }),
+        SysctlCmd::AVAILHEAP => {
+            let answer = available(op.payload());
+            op.set_payload(&answer);
+        }
         SysctlCmd::CPUTOPOINFO => return counted(handle, op, cpu_topology),
+        SysctlCmd::GET_CPU_FEATURESET => return counted(handle, op, cpu::featureset),
         SysctlCmd::NUMAINFO => return counted(handle, op, numa),
         _ => return Err(Errno::ENOSYS.into()),
     }
@@ -97,6 +120,7 @@ fn read_console(mut request: Readconsole) -> Result<Readconsole, Errno> {
 }
 
 fn physinfo() -> Physinfo {
+    let [hw_cap @ .., _, _, _, _, _] = cpu::words(cpuid_view::host);
     let topology = Topology::read();
     let (mut nr_cpus, mut max_cpu_id) = (0_u32, 0);
     for cpu in percpu::all() {
@@ -119,26 +143,15 @@ fn physinfo() -> Physinfo {
         scrub_pages: 0,
         outstanding_pages: memory::claimed(),
         max_mfn: frame_table::max_page().saturating_sub(1),
-        hw_cap: hardware_capabilities(),
+        hw_cap,
     }
 }
 
-/// Feature words in the order of Xen's feature sets.
-fn hardware_capabilities() -> [u32; 8] {
-    let (one, extended) = (instr::cpuid(1, 0), instr::cpuid(0x8000_0001, 0));
-    let seven = if instr::cpuid(0, 0).eax >= 7 { Some(instr::cpuid(7, 0)) } else { None };
-    let xsave = if one.ecx >> 26 & 1 != 0 { instr::cpuid(0xd, 1).eax } else { 0 };
-    let last = if instr::cpuid(0x8000_0000, 0).eax >= 0x8000_0007 { instr::cpuid(0x8000_0007, 0).edx } else { 0 };
-    [
-        one.edx,
-        one.ecx,
-        extended.edx,
-        extended.ecx,
-        xsave,
-        seven.map_or(0, |leaf| leaf.ebx),
-        seven.map_or(0, |leaf| leaf.ecx),
-        last,
-    ]
+/// availheap: free memory. All of it is in one node, and there is no reason to prefer low addresses.
+fn available(mut request: Availheap) -> Availheap {
+    let here = request.node <= 0;
+    request.avail_bytes = if here { frame_table::free_frames().saturating_mul(PAGE_SIZE) } else { 0 };
+    request
 }
 
 /// As many domains from a number on as there is room for.
