@@ -84,11 +84,16 @@ impl Control {
         argument.domain = domain;
         argument.set_payload(payload);
         let whom = (cmd != DomctlCmd::CREATEDOMAIN).then_some(domain);
-        let done = self.put(&argument).and_then(|buffer| {
-            self.call(HypercallNumber::DOMCTL, [buffer.address(), 0, 0, 0, 0])?;
-            Ok(get(&buffer))
-        });
-        done.map_err(|error| ControlError::new(operation, whom, error))
+        self.domctl_raw(&mut argument).map_err(|error| ControlError::new(operation, whom, error))?;
+        Ok(argument)
+    }
+
+    /// A `domctl`; the argument is updated even if it fails.
+    pub(crate) fn domctl_raw(&self, argument: &mut Domctl) -> io::Result<()> {
+        let buffer = self.put(argument)?;
+        let done = self.call(HypercallNumber::DOMCTL, [buffer.address(), 0, 0, 0, 0]);
+        *argument = get(&buffer);
+        done.map(drop)
     }
 
     /// A `sysctl`, likewise.

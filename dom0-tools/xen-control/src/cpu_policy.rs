@@ -4,7 +4,7 @@
 
 use crate::control::{Control, get_list, handle};
 use crate::error::{ControlError, Result};
-use hypercalls::domctl::{CpuPolicy, CpuidLeaf, DomctlCmd, MsrEntry};
+use hypercalls::domctl::{CpuPolicy, CpuidLeaf, DOMCTL_INTERFACE_VERSION, Domctl, DomctlCmd, MsrEntry};
 use hypercalls::sysctl::SysctlCmd;
 use hypercalls::sysctl::cpu::{CpuPolicyIndex, SysctlCpuPolicy};
 use hypercalls::{DomId, GuestHandle};
@@ -54,10 +54,28 @@ impl Control {
         let leaves = self.put(policy.leaves.as_slice()).map_err(failed)?;
         let msrs = self.put(policy.msrs.as_slice()).map_err(failed)?;
         let mut argument = CpuPolicy::new_zeroed();
+        argument.err_leaf = !0;
+        argument.err_subleaf = !0;
+        argument.err_msr = !0;
         argument.nr_leaves = u32::try_from(policy.leaves.len()).unwrap_or(u32::MAX);
         argument.nr_msrs = u32::try_from(policy.msrs.len()).unwrap_or(u32::MAX);
         argument.leaves = if policy.leaves.is_empty() { GuestHandle::NULL } else { handle(&leaves) };
         argument.msrs = if policy.msrs.is_empty() { GuestHandle::NULL } else { handle(&msrs) };
-        self.domctl(operation, domain, DomctlCmd::SET_CPU_POLICY, &argument).map(drop)
+        let mut call = Domctl::new_zeroed();
+        call.cmd = DomctlCmd::SET_CPU_POLICY;
+        call.interface_version = DOMCTL_INTERFACE_VERSION;
+        call.domain = domain;
+        call.set_payload(&argument);
+        self.domctl_raw(&mut call).map_err(|error| failed(error).with_detail(culprit(&call.payload())))
+    }
+}
+
+/// What the hypervisor refused.
+fn culprit(answer: &CpuPolicy) -> Option<String> {
+    match (answer.err_leaf, answer.err_subleaf, answer.err_msr) {
+        (u32::MAX, _, u32::MAX) => None,
+        (u32::MAX, _, msr) => Some(format!("MSR {msr:#x}")),
+        (leaf, u32::MAX, _) => Some(format!("CPUID leaf {leaf:#x}")),
+        (leaf, subleaf, _) => Some(format!("CPUID leaf {leaf:#x}, subleaf {subleaf:#x}")),
     }
 }

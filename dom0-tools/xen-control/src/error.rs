@@ -12,6 +12,8 @@ pub struct ControlError {
     pub operation: &'static str,
     /// With which domain.
     pub domain: Option<DomId>,
+    /// With what of it, e.g. `machine frame 0x1234`.
+    pub detail: Option<String>,
     /// The hypervisor's or the kernel's answer.
     pub error: io::Error,
 }
@@ -21,7 +23,11 @@ pub type Result<T> = std::result::Result<T, ControlError>;
 
 impl ControlError {
     pub(crate) fn new(operation: &'static str, domain: Option<DomId>, error: impl Into<io::Error>) -> Self {
-        Self { operation, domain, error: error.into() }
+        Self { operation, domain, detail: None, error: error.into() }
+    }
+
+    pub(crate) fn with_detail(self, detail: Option<String>) -> Self {
+        Self { detail, ..self }
     }
 
     /// The error number, if it came from the hypervisor or the kernel. For the numbers Xen uses, both lists agree.
@@ -46,6 +52,7 @@ impl ControlError {
     #[must_use]
     pub fn advice(&self) -> Option<&'static str> {
         Some(match self.errno()? {
+            Errno::EPERM if self.detail.is_some() => "it is not that domain's",
             Errno::EPERM => "this domain may not control others: run it as root in dom0",
             Errno::EACCES => {
                 "the hypervisor speaks another version of this interface (these tools speak that of Xen 4.17), or root \
@@ -67,6 +74,9 @@ impl std::fmt::Display for ControlError {
         f.write_str(self.operation)?;
         if let Some(domain) = self.domain {
             write!(f, ", domain {}", domain.raw())?;
+        }
+        if let Some(detail) = &self.detail {
+            write!(f, ", {detail}")?;
         }
         write!(f, ": {}", self.error)?;
         if let Some(advice) = self.advice() {

@@ -8,7 +8,6 @@ use hypercalls::memory::{
     E820Entry, ForeignMemoryMap, MemFlags, MemoryDomain, MemoryMap, MemoryOp, MemoryReservation, ResourceType,
 };
 use hypercalls::{DomId, HypercallNumber, Mfn, Pfn};
-use std::io;
 use xen_sys::ForeignMapping;
 
 /// How many extents one hypercall gets: 256 KiB of frame numbers.
@@ -137,13 +136,8 @@ impl Control {
     /// The first frame that was refused: `EPERM` or `EINVAL` if it is not the domain's.
     pub fn map(&self, domain: DomId, frames: &[Mfn], writable: bool) -> Result<ForeignMapping> {
         self.privcmd().map_foreign(domain, frames, writable).map_err(|failure| {
-            let error = match (failure.frame, failure.error.raw_os_error()) {
-                // Keeps the number for those who look at it; the frame matters only where there are several.
-                (None, _) | (_, Some(_)) if frames.len() == 1 => failure.error,
-                (None, _) => failure.error,
-                (Some(_), _) => io::Error::new(failure.error.kind(), failure.to_string()),
-            };
-            ControlError::new("map a domain's memory", Some(domain), error)
+            let frame = failure.frame.map(|(_, frame)| format!("machine frame {:#x}", frame.raw()));
+            ControlError::new("map a domain's memory", Some(domain), failure.error).with_detail(frame)
         })
     }
 

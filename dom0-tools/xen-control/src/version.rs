@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 //! Who the hypervisor is.
 
-use crate::control::{Control, get};
+use crate::control::Control;
 use crate::error::{ControlError, Result};
 use hypercalls::version::{BuildId, CompileInfo, PlatformParameters, VersionOp};
 use hypercalls::{Errno, HypercallNumber};
@@ -96,9 +96,8 @@ impl Control {
         let buffer = self.put(&bytes).map_err(failed)?;
         let args = [u64::from(VersionOp::BUILD_ID.raw()), buffer.address(), 0, 0, 0];
         match self.call(HypercallNumber::XEN_VERSION, args) {
-            Ok(_) => {
-                let len = get::<BuildId>(&buffer).len as usize;
-                let id = buffer.as_bytes().iter().skip(size_of::<BuildId>()).take(len);
+            Ok(len) => {
+                let id = buffer.as_bytes().iter().skip(size_of::<BuildId>()).take(len as usize);
                 Ok(Some(id.map(|byte| format!("{byte:02x}")).collect()))
             }
             Err(error) if error.raw_os_error() == Some(Errno::ENODATA.raw()) => Ok(None),
