@@ -120,16 +120,14 @@ fn domains() {
             let memory = domain.memory.lock();
             (memory.tot_pages, memory.max_pages)
         };
-        let (shutdown, dying) = {
-            let life = domain.lifecycle.lock();
-            (life.shutdown, life.dying)
-        };
+        let shutdown = domain.lifecycle.lock().shutdown();
         line(format_args!(
-            "Domain {}: {} vCPUs, {tot} pages of {max} ({} MiB), pause count {}, shutdown {shutdown:?}, dying {dying}, vm_assist {:#x}, dirty CPUs {:#x}",
+            "Domain {}: {} vCPUs, {tot} pages of {max} ({} MiB), pause count {}, shutdown {shutdown:?}, end {:?}, vm_assist {:#x}, dirty CPUs {:#x}",
             domain.id.raw(),
             domain.max_vcpus,
             tot >> 8,
             domain.pause_count.load(Ordering::Relaxed),
+            *domain.stage.lock(),
             domain.vm_assist.load(Ordering::Relaxed),
             domain.dirty_cpus()
         ));

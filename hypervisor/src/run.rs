@@ -8,7 +8,7 @@ use core::sync::atomic::Ordering;
 
 use crate::domain::vcpu::{Vcpu, VcpuState, pending};
 use crate::domain::units::by_unit;
-use crate::domain::{events, shared_info, shutdown};
+use crate::domain::{end, events, shared_info, shutdown};
 use crate::keys;
 use crate::mm::flush;
 use crate::pv::{bounce, crash, crash_report, switch};
@@ -35,6 +35,9 @@ pub(crate) fn softirqs(cpu: &CpuLocal) -> bool {
     let bits = cpu.softirqs.swap(0, Ordering::AcqRel);
     if bits & softirq::TIMER != 0 {
         timers(cpu);
+    }
+    if bits & softirq::ENDS != 0 {
+        end::look();
     }
     if bits & softirq::SERIAL != 0 {
         events::console_input(keys::handle);

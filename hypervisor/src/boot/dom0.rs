@@ -26,8 +26,8 @@ use crate::mm::host_pt::{Buffer, OutOfFrames};
 use crate::mm::page_type::Level;
 use crate::mm::{boot_memory, frame_table, map};
 use crate::pv::hypercall_page;
-use crate::x86::gdt::{FLAT_RING3_CS64, FLAT_RING3_SS64};
 use crate::time;
+use crate::x86::gdt::{FLAT_RING3_CS64, FLAT_RING3_SS64};
 
 /// Virtual memory of the builder: what it works on besides the plan.
 const PAGE: usize = 4096;
@@ -171,7 +171,7 @@ pub(crate) fn build(source: &Source<'_>, options: &Options, cpus: u32) -> Result
     let tail = buffer.into_frames();
     for (index, mfn) in tail.into_iter().enumerate() {
         if index < recycled {
-            domain.assign_pages(mfn, 0);
+            let _alive = domain.assign_pages(mfn, 0);
             frames.0.push(mfn);
         } else {
             frame_table::free(mfn, 0);
@@ -221,7 +221,7 @@ fn allocate(domain: &Domain, count: u64) -> Result<Frames, BuildError> {
         // Not cleared: no guest has run yet, so there is nobody's secret in it.
         match frame_table::alloc(order, None) {
             Some(first) => {
-                domain.assign_pages(first, order);
+                let _alive = domain.assign_pages(first, order);
                 frames.extend((0..1 << order).map(|page| Mfn::new(first.raw() + page)));
             }
             None if order > 0 => order -= 1,

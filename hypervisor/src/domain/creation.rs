@@ -9,9 +9,9 @@ use hypercalls::errno::Errno;
 use hypercalls::ids::{DomId, VcpuId};
 
 use crate::config::LEGACY_MAX_VCPUS;
-use crate::domain::memory::{alloc_shared, free_shared};
+use crate::domain::memory::{alloc_shared, free_unseen};
 use crate::domain::vcpu::Vcpu;
-use crate::domain::{Domain, DomainRef, NewDomain, grants, shared_info, table, units};
+use crate::domain::{Domain, DomainRef, NewDomain, shared_info, table, units};
 use crate::mm::frame_table;
 use crate::sched;
 use crate::time::system::now_ns;
@@ -57,18 +57,13 @@ pub(crate) fn new_domain(request: &Request) -> Result<DomainRef, Errno> {
     let domain = match domain {
         Ok(domain) => Arc::new(domain),
         Err(errno) => {
-            free_shared(shared_info);
+            free_unseen(shared_info);
             return Err(errno);
         }
     };
     shared_info::mask_upcalls(&domain);
     shared_info::update_wallclock(&domain);
-    if let Err(errno) = table::insert(&domain) {
-        // Nobody has seen it: its grant table is unused, and goes.
-        let _ = grants::retire(&domain);
-        free_shared(shared_info);
-        return Err(errno);
-    }
+    table::insert(&domain)?;
     Ok(domain)
 }
 

@@ -285,7 +285,6 @@ pub(crate) fn drain(domain: &Domain, by: Closer, budget: &mut u32, mut line: imp
 }
 
 /// No port can be opened from now on; the domain's virtual interrupts go back to the control domain.
-#[expect(dead_code, reason = "domain destruction comes with the toolstack")]
 pub(crate) fn set_dying(domain: &Domain) {
     domain.events.lock().table.set_dying();
     for taker in &TAKERS {

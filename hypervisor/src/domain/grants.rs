@@ -5,13 +5,13 @@
 
 use alloc::vec::Vec;
 
-use grant_tables::{GrantError, GrantTable, Growth, Limits, Version};
+use grant_tables::{GrantError, GrantTable, Growth, Limits, Release, Version};
 use hypercalls::errno::Errno;
 use hypercalls::frame::Mfn;
 use hypercalls::ids::DomId;
 
-use crate::domain::Domain;
-use crate::domain::memory::{alloc_shared, free_shared};
+use crate::domain::memory::{alloc_shared, free_shared, free_unseen};
+use crate::domain::{Domain, end, table};
 use crate::mm::{frame_table, map};
 
 /// A new domain's table, with one frame as in Xen. Without memory for it the table starts empty and grows when asked to.
@@ -20,7 +20,7 @@ pub(crate) fn new_table(owner: DomId, limits: Limits) -> GrantTable<'static> {
     if let Some(mfn) = alloc_shared(owner)
         && table.add_shared_frame(map::words32(mfn), mfn).is_err()
     {
-        free_shared(mfn);
+        free_unseen(mfn);
     }
     table
 }
@@ -32,7 +32,7 @@ fn grow(
 ) -> Result<(), GrantError> {
     // One page at a time: the lock is not held while a page is found, so another vCPU may be at it too.
     while missing(&domain.grants.lock())? != Growth::default() {
-        let mfn = alloc_shared(domain.id).ok_or(GrantError::NoMemory)?;
+        let mfn = domain.alloc_shared().ok_or(GrantError::NoMemory)?;
         let mut table = domain.grants.lock();
         let added = match missing(&table)? {
             Growth { status_frames: 0, shared_frames: 0 } => Ok(false),
@@ -98,6 +98,21 @@ pub(crate) fn acquire_frames(domain: &Domain, is_status: bool, first: u32, count
         frames.push(frame.ok_or(Errno::EINVAL)?);
     }
     Ok(frames)
+}
+
+/// A mapping of a granter's page has ended. It may have been the last thing that kept a dying domain.
+pub(crate) fn release(release: Release) {
+    if let Some(granter) = table::find(release.granter()) {
+        granter.grants.lock().release(release);
+        look_if_dying(&granter);
+    }
+}
+
+/// Somebody uses a domain's grants no more.
+pub(crate) fn look_if_dying(granter: &Domain) {
+    if granter.is_dying() {
+        end::look_soon();
+    }
 }
 
 /// Ends a dying domain's table, and gives its pages back. `false`: others still use its grants; try again when the last of

@@ -8,7 +8,7 @@ use hypercalls::errno::Errno;
 use hypercalls::frame::{Mfn, Pfn};
 use hypercalls::ids::DomId;
 
-use crate::domain::{Domain, table};
+use crate::domain::{Domain, end, table};
 use crate::mm::page_type::Frame;
 use crate::mm::{frame_table, m2p, map};
 
@@ -16,6 +16,12 @@ use crate::mm::{frame_table, m2p, map};
 #[derive(Debug)]
 pub(crate) struct Memory {
     head: u32,
+    /// Pages whose allocation a dying domain gave up while somebody still used them; another list like `head`'s.
+    given_up: u32,
+    /// Hypervisor pages that it may map (shared_info, grant frames) and that are not free yet.
+    pub(crate) shared_pages: u64,
+    /// It gets no more pages.
+    is_closed: bool,
     /// Pages owned now.
     pub(crate) tot_pages: u64,
     /// Pages it may own.
@@ -27,40 +33,61 @@ pub(crate) struct Memory {
 /// Free pages set aside for domains, all together.
 static CLAIMED: AtomicU64 = AtomicU64::new(0);
 
-impl Default for Memory {
-    fn default() -> Self {
-        Self { head: 0, tot_pages: 0, max_pages: u64::from(u32::MAX), claimed: 0 }
-    }
-}
-
 impl Memory {
-    fn link(&mut self, mfn: Mfn, frame: &Frame) {
-        frame.prev.store(0, Ordering::Relaxed);
-        frame.next.store(self.head, Ordering::Relaxed);
-        if let Some(head) = frame_table::frame(Mfn::new(self.head.into())).filter(|_| self.head != 0) {
-            head.prev.store(mfn.raw() as u32, Ordering::Relaxed);
+    /// No pages but so many of the hypervisor's.
+    pub(crate) fn new(shared_pages: u64) -> Self {
+        Self {
+            head: 0,
+            given_up: 0,
+            shared_pages,
+            is_closed: false,
+            tot_pages: 0,
+            max_pages: u64::from(u32::MAX),
+            claimed: 0,
         }
-        self.head = mfn.raw() as u32;
+    }
+
+    fn link(&mut self, mfn: Mfn, frame: &Frame) {
+        push(&mut self.head, mfn, frame);
         self.tot_pages += 1;
     }
 
     fn unlink(&mut self, frame: &Frame) {
+        self.take_off(frame);
+        self.tot_pages = self.tot_pages.saturating_sub(1);
+    }
+
+    fn take_off(&mut self, frame: &Frame) {
         let (next, prev) = (frame.next.load(Ordering::Relaxed), frame.prev.load(Ordering::Relaxed));
         match frame_table::frame(Mfn::new(prev.into())).filter(|_| prev != 0) {
             Some(before) => before.next.store(next, Ordering::Relaxed),
+            None if u64::from(self.given_up) == frame_table::mfn_of(frame).raw() => self.given_up = next,
             None => self.head = next,
         }
         if let Some(after) = frame_table::frame(Mfn::new(next.into())).filter(|_| next != 0) {
             after.prev.store(prev, Ordering::Relaxed);
         }
-        self.tot_pages = self.tot_pages.saturating_sub(1);
     }
 
-    /// The first page of the list.
-    #[expect(dead_code, reason = "domain destruction comes with the toolstack")]
+    /// A page that was not given up yet.
     pub(crate) fn first(&self) -> Option<Mfn> {
         (self.head != 0).then(|| Mfn::new(self.head.into()))
     }
+
+    /// Nothing is left that somebody could still use.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tot_pages == 0 && self.shared_pages == 0
+    }
+}
+
+/// Puts a page in front of a list.
+fn push(head: &mut u32, mfn: Mfn, frame: &Frame) {
+    frame.prev.store(0, Ordering::Relaxed);
+    frame.next.store(*head, Ordering::Relaxed);
+    if let Some(second) = frame_table::frame(Mfn::new((*head).into())).filter(|_| *head != 0) {
+        second.prev.store(mfn.raw() as u32, Ordering::Relaxed);
+    }
+    *head = mfn.raw() as u32;
 }
 
 impl Domain {
@@ -77,7 +104,10 @@ impl Domain {
             }
         }
         let first = frame_table::alloc_zeroed(order, limit)?;
-        self.assign_pages(first, order);
+        if !self.assign_pages(first, order) {
+            frame_table::free(first, order);
+            return None;
+        }
         let mut memory = self.memory.lock();
         let used = memory.claimed.min(1 << order);
         memory.claimed -= used;
@@ -130,9 +160,49 @@ impl Domain {
         }
     }
 
-    /// Gives unused frames to this domain.
-    pub(crate) fn assign_pages(&self, first: Mfn, order: u32) {
+    /// The domain gets no more pages, and gives up its claim: it is dying.
+    pub(crate) fn close_memory(&self) {
         let mut memory = self.memory.lock();
+        memory.is_closed = true;
+        CLAIMED.fetch_sub(core::mem::take(&mut memory.claimed), Ordering::Relaxed);
+    }
+
+    /// Ends the allocation of a page of a dying domain that is the first of its list: off the list it goes, and is free when
+    /// nothing refers to it any more.
+    pub(crate) fn give_up_page(&self, page: PageRef) {
+        {
+            let mut memory = self.memory.lock();
+            memory.take_off(page.frame);
+            push(&mut memory.given_up, page.mfn, page.frame);
+        }
+        if page.frame.clear_allocated() {
+            put_page(page.mfn, page.frame);
+        }
+    }
+
+    /// As [`alloc_shared`], for a domain that is in the table.
+    pub(crate) fn alloc_shared(&self) -> Option<Mfn> {
+        {
+            let mut memory = self.memory.lock();
+            if memory.is_closed {
+                return None;
+            }
+            memory.shared_pages += 1;
+        }
+        let page = alloc_shared(self.id);
+        if page.is_none() {
+            self.memory.lock().shared_pages -= 1;
+        }
+        page
+    }
+
+    /// Gives unused frames to this domain. `false`: it is dying and takes none.
+    #[must_use]
+    pub(crate) fn assign_pages(&self, first: Mfn, order: u32) -> bool {
+        let mut memory = self.memory.lock();
+        if memory.is_closed {
+            return false;
+        }
         for number in first.raw()..first.raw() + (1 << order) {
             let mfn = Mfn::new(number);
             if let Some(frame) = frame_table::frame(mfn) {
@@ -141,6 +211,7 @@ impl Domain {
                 memory.link(mfn, frame);
             }
         }
+        true
     }
 
     /// Takes a frame off the list, its allocation reference having become the caller's (`Frame::steal`).
@@ -154,7 +225,8 @@ pub(crate) fn claimed() -> u64 {
     CLAIMED.load(Ordering::Relaxed)
 }
 
-/// A hypervisor page that a domain may map: shared_info, grant frames. Zeroed. Freed by [`free_shared`].
+/// A hypervisor page that a domain may map: shared_info, grant frames. Zeroed. The domain that is made with it counts it
+/// (`Memory::shared_pages`). Freed by [`free_shared`], or [`free_unseen`] before the domain is in the table.
 pub(crate) fn alloc_shared(owner: DomId) -> Option<Mfn> {
     let mfn = frame_table::alloc_zeroed(0, None)?;
     frame_table::frame(mfn)?.give_shared(owner);
@@ -170,6 +242,11 @@ pub(crate) fn free_shared(mfn: Mfn) {
     }
 }
 
+/// Frees a page from [`alloc_shared`] of a domain that nobody has ever seen.
+pub(crate) fn free_unseen(mfn: Mfn) {
+    frame_table::free(mfn, 0);
+}
+
 /// Drops a general reference, and frees the page with the last one.
 #[inline]
 pub(crate) fn put_page(mfn: Mfn, frame: &'static Frame) {
@@ -180,13 +257,24 @@ pub(crate) fn put_page(mfn: Mfn, frame: &'static Frame) {
 
 #[cold]
 fn free_page(mfn: Mfn, frame: &'static Frame) {
-    if let Some(owner) = frame.owner().and_then(table::find)
-        && !frame.is_shared()
-    {
-        owner.memory.lock().unlink(frame);
-    }
     m2p::clear(mfn);
-    frame_table::free(mfn, 0);
+    let Some(owner) = frame.owner().and_then(table::find) else { return frame_table::free(mfn, 0) };
+    let is_left_empty = {
+        let mut memory = owner.memory.lock();
+        if frame.is_shared() {
+            memory.shared_pages = memory.shared_pages.saturating_sub(1);
+        } else {
+            memory.unlink(frame);
+        }
+        memory.is_closed && memory.is_empty()
+    };
+    // Whoever still looks at a dying domain may look at this page too: it goes with the domain.
+    if mfn != owner.shared_info {
+        frame_table::free(mfn, 0);
+    }
+    if is_left_empty {
+        end::look_soon();
+    }
 }
 
 /// A frame held by a general reference; dropping it gives the reference back.

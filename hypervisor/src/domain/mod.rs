@@ -3,10 +3,12 @@
 #![forbid(unsafe_code)]
 
 pub(crate) mod creation;
+pub(crate) mod end;
 pub(crate) mod events;
 pub(crate) mod firmware;
 pub(crate) mod grants;
 pub(crate) mod host;
+pub(crate) mod lifecycle;
 pub(crate) mod memory;
 pub(crate) mod pirqs;
 pub(crate) mod ports;
@@ -33,6 +35,7 @@ use hypercalls::frame::Mfn;
 use hypercalls::ids::{DomId, VcpuId};
 
 use crate::domain::events::{Events, Pollers};
+use crate::domain::lifecycle::{Lifecycle, Stage};
 use crate::domain::memory::{Memory, WritableRef};
 use crate::domain::pirqs::PirqTable;
 use crate::domain::ports::PortState;
@@ -57,19 +60,6 @@ pub(crate) struct Rights {
     pub(crate) iomem: RangeSet,
     /// Interrupts (pirqs).
     pub(crate) irqs: RangeSet,
-}
-
-/// Why a domain stopped, and who holds it.
-#[derive(Debug, Default)]
-pub(crate) struct Lifecycle {
-    /// `SHUTDOWN_*`, once the guest or its crash said so.
-    pub(crate) shutdown: Option<u32>,
-    /// The reason it will be recorded with, set before by SCHEDOP_shutdown_code or with it.
-    pub(crate) shutdown_code: Option<u32>,
-    /// Times a toolstack paused it.
-    pub(crate) toolstack_pauses: u32,
-    /// Teardown has begun.
-    pub(crate) dying: bool,
 }
 
 /// A domain. Lives as long as references to it do; its memory goes in preemptible steps before (`pv/teardown.rs`).
@@ -103,6 +93,10 @@ pub(crate) struct Domain {
     pub(crate) pause_count: AtomicU32,
     /// State of its life.
     pub(crate) lifecycle: SpinLock<Lifecycle>,
+    /// Its end has begun; never cleared.
+    dying: AtomicBool,
+    /// How far its end has come; held by the CPU that works on it.
+    pub(crate) stage: SpinLock<Stage>,
     /// Who may use its pages, and what it uses of others'.
     pub(crate) grants: SpinLock<GrantTable<'static>>,
     /// The handle at which the release of a dying domain's mappings goes on.
@@ -152,6 +146,9 @@ impl Domain {
     /// An empty domain, paused once. ENOMEM.
     pub(crate) fn new(new: &NewDomain) -> Result<Self, Errno> {
         let events = Events::new(new.id, new.max_vcpus, new.max_event_port, new.shared_info)?;
+        let grants = grants::new_table(new.id, new.grant_limits);
+        // Its shared_info page is one, too.
+        let memory = Memory::new(1 + grants.all_frames().count() as u64);
         Ok(Self {
             id: new.id,
             handle: SpinLock::new(Rank::DomainLifecycle, new.handle),
@@ -162,13 +159,15 @@ impl Domain {
             vcpus: SpinLock::new(Rank::DomainLifecycle, Vec::new()),
             shared_info: new.shared_info,
             mmu: SpinLock::new(Rank::Mmu, MmuState::default()),
-            memory: SpinLock::new(Rank::PageList, Memory::default()),
+            memory: SpinLock::new(Rank::PageList, memory),
             rights: SpinLock::new(Rank::DomainLifecycle, Rights::default()),
             has_hardware: AtomicBool::new(new.is_control),
             dirty_cpus: AtomicU64::new(0),
             pause_count: AtomicU32::new(1),
             lifecycle: SpinLock::new(Rank::DomainLifecycle, Lifecycle::default()),
-            grants: SpinLock::new(Rank::GrantTable, grants::new_table(new.id, new.grant_limits)),
+            dying: AtomicBool::new(false),
+            stage: SpinLock::new(Rank::DomainEnd, Stage::Alive),
+            grants: SpinLock::new(Rank::GrantTable, grants),
             grants_drained: AtomicU32::new(0),
             pirqs: SpinLock::new(Rank::Pirq, PirqTable::default()),
             pirq_eoi_map: SpinLock::new(Rank::Pirq, None),
@@ -201,9 +200,13 @@ impl Domain {
     }
 
     /// Lets go of the vCPUs, which refer back to the domain; at its end.
-    #[expect(dead_code, reason = "domain destruction comes with the toolstack")]
     pub(crate) fn take_vcpus(&self) -> Vec<Arc<Vcpu>> {
         core::mem::take(&mut *self.vcpus.lock())
+    }
+
+    /// Marks the beginning of its end; `false`: it had begun.
+    pub(crate) fn start_dying(&self) -> bool {
+        !self.dying.swap(true, Ordering::AcqRel)
     }
 
     /// One more reason for none of its vCPUs to run.
@@ -231,5 +234,15 @@ impl Domain {
     /// CPUs whose TLBs may know this domain's tables.
     pub(crate) fn dirty_cpus(&self) -> u64 {
         self.dirty_cpus.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Domain {
+    /// The pages that nobody else has any more, or ever had.
+    fn drop(&mut self) {
+        // Of a domain that was in the table `end` has retired the grant table: this is one that nobody has seen.
+        let unseen = self.grants.lock().all_frames().collect::<Vec<_>>();
+        unseen.into_iter().for_each(memory::free_unseen);
+        memory::free_unseen(self.shared_info);
     }
 }

@@ -13,14 +13,7 @@ use crate::{console, ending};
 
 /// Ends a domain: its vCPUs stop, the control domain is told. The first reason counts. Does not return for the first domain.
 pub(crate) fn shut_down(domain: &Domain, reason: ShutdownReason) {
-    let reason = {
-        let mut life = domain.lifecycle.lock();
-        let reason = ShutdownReason(*life.shutdown_code.get_or_insert(reason.raw()));
-        if domain.id != DomId::DOM0 && life.shutdown.replace(reason.raw()).is_some() {
-            return;
-        }
-        reason
-    };
+    let Some(reason) = domain.lifecycle.lock().shut_down(reason) else { return };
     if domain.id == DomId::DOM0 {
         end_machine(reason);
     }
@@ -29,14 +22,8 @@ pub(crate) fn shut_down(domain: &Domain, reason: ShutdownReason) {
 }
 
 /// XEN_DOMCTL_resumedomain: lets a domain that was shut down go on. Nothing happens to others.
-#[expect(dead_code, reason = "domain destruction comes with the toolstack")]
 pub(crate) fn resume(domain: &Domain) {
-    let was_shut_down = {
-        let mut life = domain.lifecycle.lock();
-        life.shutdown_code = None;
-        life.shutdown.take().is_some()
-    };
-    if was_shut_down {
+    if domain.lifecycle.lock().resume() {
         domain.unpause();
     }
 }
@@ -58,7 +45,7 @@ pub(crate) fn watchdog_expired(domain: &Domain) {
         None => return,
         Some(deadline) if deadline > now_ns() => {}
         Some(_) => {
-            if domain.lifecycle.lock().shutdown.is_some() {
+            if domain.lifecycle.lock().shutdown().is_some() {
                 return;
             }
             console::line(format_args!("Watchdog timer fired for domain {}", domain.id.raw()));

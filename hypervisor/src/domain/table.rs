@@ -57,7 +57,6 @@ pub(crate) fn insert(domain: &DomainRef) -> Result<(), Errno> {
 }
 
 /// Forgets a domain of which nothing is left.
-#[expect(dead_code, reason = "domain destruction comes with the toolstack")]
 pub(crate) fn remove(id: DomId) -> Option<DomainRef> {
     DOMAINS.lock().remove(&id.raw())
 }

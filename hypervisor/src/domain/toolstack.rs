@@ -6,6 +6,7 @@ use core::sync::atomic::Ordering;
 
 use hypercalls::domctl::{ArchDomainconfig, CreateFlags, DominfFlags, EmulationFlags, Getdomaininfo};
 use hypercalls::errno::Errno;
+use hypercalls::sched::ShutdownReason;
 use zerocopy::FromZeros;
 
 use crate::domain::Domain;
@@ -65,10 +66,10 @@ pub(crate) fn info(domain: &Domain) -> Getdomaininfo {
     vcpu_summary(domain, &mut info);
     {
         let life = domain.lifecycle.lock();
-        info.flags.set(DominfFlags::DYING, life.dying);
-        info.flags.set(DominfFlags::SHUTDOWN, life.shutdown.is_some());
+        info.flags.set(DominfFlags::DYING, domain.is_dying());
+        info.flags.set(DominfFlags::SHUTDOWN, life.shutdown().is_some());
         info.flags.set(DominfFlags::PAUSED, life.toolstack_pauses != 0);
-        info.flags = info.flags.with_shutdown_reason(life.shutdown.unwrap_or(NO_REASON) as u8);
+        info.flags = info.flags.with_shutdown_reason(life.shutdown().map_or(NO_REASON, ShutdownReason::raw) as u8);
     }
     {
         let memory = domain.memory.lock();

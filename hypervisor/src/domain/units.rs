@@ -29,7 +29,6 @@ pub(crate) fn register(vcpu: &Arc<Vcpu>) {
 }
 
 /// The vCPU never runs again: its timers stop, its unit may be used again. `false`: it is still on a CPU, try again.
-#[expect(dead_code, reason = "domain destruction comes with the next change")]
 pub(crate) fn unregister(vcpu: &Arc<Vcpu>) -> bool {
     // Held throughout: once the scheduler has forgotten the unit, its number may be given to another vCPU, which then waits here.
     let mut units = UNITS.lock();

@@ -92,7 +92,11 @@ impl Exchange {
         let first = index << self.output_shift;
         let mut result = Ok(());
         for (extent, mfn) in (first..).zip(new) {
-            self.domain.assign_pages(mfn, self.output.extent_order);
+            if !self.domain.assign_pages(mfn, self.output.extent_order) {
+                frame_table::free(mfn, self.output.extent_order);
+                result = Err(Errno::EINVAL);
+                continue;
+            }
             result = result.and_then(|()| {
                 let pfn = Pfn::new(guest_access::read_at(self.output.extent_start, extent)?);
                 record(mfn, pfn, self.output.extent_order);

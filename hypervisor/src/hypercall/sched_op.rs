@@ -42,7 +42,7 @@ pub(crate) fn sched_op(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
         }
         SchedOp::SHUTDOWN_CODE => {
             let op: SchedShutdown = guest_access::read(GuestHandle::new(arg))?;
-            cx.domain().lifecycle.lock().shutdown_code.get_or_insert(reason(op.reason).raw());
+            cx.domain().lifecycle.lock().choose_reason(reason(op.reason));
         }
         SchedOp::REMOTE_SHUTDOWN => remote_shutdown(cx, GuestHandle::new(arg))?,
         SchedOp::WATCHDOG => return watchdog(cx, GuestHandle::new(arg)),

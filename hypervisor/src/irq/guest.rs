@@ -83,7 +83,6 @@ pub(crate) fn register_eoi_map(domain: &Domain, mfn: Mfn) -> Result<(), Errno> {
 }
 
 /// Lets go of all a dying domain's interrupts and of its EOI map.
-#[expect(dead_code, reason = "domain destruction comes with the toolstack")]
 pub(crate) fn teardown(domain: &Domain) {
     irq::unmap_all(&mut domain.pirqs.lock());
     *domain.pirq_eoi_map.lock() = None;

@@ -82,11 +82,20 @@ const TYPE_SHIFT: u32 = 60;
 const PINNED: u64 = 1 << 59;
 const VALIDATED: u64 = 1 << 58;
 const PARTIAL: u64 = 1 << 57;
+/// Of a partial table: an entry of a table above still stands for its references.
+const HELD: u64 = 1 << 56;
 
 const ALLOCATED: u64 = 1 << 63;
 const RAM: u64 = 1 << 62;
 const FREE: u64 = 1 << 61;
 const SHARED: u64 = 1 << 60;
+/// Owner + 1, or 0 for nobody, stands beside the count: a reference is taken of this owner's frame or not at all.
+const OWNER_SHIFT: u32 = 32;
+const OWNER: u64 = 0xffff << OWNER_SHIFT;
+
+fn owner_bits(owner: DomId) -> u64 {
+    (u64::from(owner.raw()) + 1) << OWNER_SHIFT & OWNER
+}
 
 /// Refusals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,8 +125,6 @@ pub(crate) enum Taken {
 pub(crate) struct Frame {
     count: AtomicU64,
     type_info: AtomicU64,
-    /// Owner + 1; 0 for nobody.
-    owner: AtomicU16,
     /// Partial tables: entries below this index hold references.
     partial: AtomicU16,
     /// TLB clock when the last type reference was dropped.
@@ -136,7 +143,6 @@ impl Frame {
         Self {
             count: AtomicU64::new(0),
             type_info: AtomicU64::new(0),
-            owner: AtomicU16::new(0),
             partial: AtomicU16::new(0),
             stamp: AtomicU32::new(0),
             next: AtomicU32::new(0),
@@ -171,23 +177,21 @@ impl Frame {
 
     /// The owner, if the frame is in use by a domain.
     pub(crate) fn owner(&self) -> Option<DomId> {
-        let owner = self.owner.load(Ordering::Relaxed);
-        (owner != 0).then(|| DomId::new(owner - 1))
+        let owner = (self.count.load(Ordering::Relaxed) & OWNER) >> OWNER_SHIFT;
+        owner.checked_sub(1).map(|raw| DomId::new(raw as u16))
     }
 
     /// Gives an unused frame to a domain with one general reference, which stands for the allocation itself.
     pub(crate) fn give(&self, owner: DomId) {
-        self.owner.store(owner.raw() + 1, Ordering::Relaxed);
         self.type_info.store(0, Ordering::Relaxed);
-        self.count.store(RAM | ALLOCATED | 1, Ordering::Release);
+        self.count.store(RAM | ALLOCATED | owner_bits(owner) | 1, Ordering::Release);
     }
 
     /// Gives an unused frame to a domain as hypervisor memory that it may map: one general and one writable reference
     /// are ours for good, so it can neither be released by the guest nor become a table.
     pub(crate) fn give_shared(&self, owner: DomId) {
-        self.owner.store(owner.raw() + 1, Ordering::Relaxed);
         self.type_info.store(PageType::Writable.code() << TYPE_SHIFT | VALIDATED | 1, Ordering::Relaxed);
-        self.count.store(RAM | SHARED | 1, Ordering::Release);
+        self.count.store(RAM | SHARED | owner_bits(owner) | 1, Ordering::Release);
     }
 
     /// Is it hypervisor memory that a domain may map (not on the owner's list of pages)?
@@ -212,16 +216,17 @@ impl Frame {
 
     /// Takes it from its owner for another use if exactly the allocation's reference and no typed use exists.
     pub(crate) fn steal(&self, owner: DomId) -> bool {
-        if self.owner() != Some(owner) || self.type_info.load(Ordering::Acquire) & COUNT != 0 {
+        if self.type_info.load(Ordering::Acquire) & COUNT != 0 {
             return false;
         }
-        self.count.compare_exchange(RAM | ALLOCATED | 1, RAM | 1, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        let left = RAM | owner_bits(owner) | 1;
+        self.count.compare_exchange(left | ALLOCATED, left, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
     /// Nobody owns it any more; the last reference is gone.
     pub(super) fn disown(&self) {
-        self.owner.store(0, Ordering::Relaxed);
         self.type_info.store(0, Ordering::Relaxed);
+        self.count.store(RAM, Ordering::Relaxed);
     }
 
     // ---- general references ----
@@ -231,26 +236,14 @@ impl Frame {
     pub(crate) fn get(&self, owner: DomId) -> bool {
         let mut count = self.count.load(Ordering::Relaxed);
         loop {
-            if count & COUNT == 0 || count & COUNT == COUNT || count & FREE != 0 {
-                return false;
-            }
-            // The owner cannot change while the count stays above zero, and a frame that was freed and given away
-            // between the two loads has another count word or, at worst, is checked again below.
-            if self.owner.load(Ordering::Relaxed) != owner.raw() + 1 {
+            if count & COUNT == 0 || count & COUNT == COUNT || count & (FREE | OWNER) != owner_bits(owner) {
                 return false;
             }
             match self.count.compare_exchange_weak(count, count + 1, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) => break,
+                Ok(_) => return true,
                 Err(now) => count = now,
             }
         }
-        if self.owner.load(Ordering::Relaxed) == owner.raw() + 1 {
-            return true;
-        }
-        // Freed and given to another domain in that instant: our reference kept it from being freed again, unless the
-        // new owner let go of it too, and then it is lost until reboot rather than freed from here.
-        let _ = self.put();
-        false
     }
 
     /// Drops a general reference; `true` when it was the last and the frame must be freed.
@@ -352,6 +345,22 @@ impl Frame {
         }
     }
 
+    /// A table above that became partial too keeps the references of this partial one: only by way of it is this one finished.
+    pub(crate) fn set_held(&self) {
+        let mut info = self.type_info.load(Ordering::Relaxed);
+        while info & PARTIAL != 0
+            && let Err(now) =
+                self.type_info.compare_exchange_weak(info, info | HELD, Ordering::AcqRel, Ordering::Relaxed)
+        {
+            info = now;
+        }
+    }
+
+    /// Does a table above keep the references of this partial one?
+    pub(crate) fn is_held(&self) -> bool {
+        self.type_info.load(Ordering::Acquire) & HELD != 0
+    }
+
     /// The index of a partial table.
     pub(crate) fn partial(&self) -> Option<u16> {
         (self.type_info.load(Ordering::Acquire) & PARTIAL != 0).then(|| self.partial.load(Ordering::Relaxed))
@@ -360,9 +369,12 @@ impl Frame {
     /// Ends the partial state with all entries holding references.
     pub(crate) fn complete(&self) {
         let mut info = self.type_info.load(Ordering::Relaxed);
-        while let Err(now) =
-            self.type_info.compare_exchange_weak(info, info & !PARTIAL | VALIDATED, Ordering::AcqRel, Ordering::Relaxed)
-        {
+        while let Err(now) = self.type_info.compare_exchange_weak(
+            info,
+            info & !(PARTIAL | HELD) | VALIDATED,
+            Ordering::AcqRel,
+            Ordering::Relaxed,
+        ) {
             info = now;
         }
     }
@@ -441,6 +453,35 @@ mod tests {
         frame.complete();
         assert_eq!(frame.get_type(l2), Ok(Taken::Ready));
         assert_eq!(frame.type_references(), 2);
+    }
+
+    #[test]
+    fn held_is_a_state_of_partial_tables() {
+        let frame = frame();
+        frame.set_held();
+        assert!(!frame.is_held());
+        assert!(matches!(frame.get_type(PageType::Table(Level::L1)), Ok(Taken::Retyped(_))));
+        frame.set_partial(3);
+        frame.set_held();
+        assert!(frame.is_held());
+        frame.complete();
+        assert!(!frame.is_held());
+        frame.set_partial(3);
+        frame.set_held();
+        frame.clear_type(1);
+        assert!(!frame.is_held());
+    }
+
+    #[test]
+    fn the_highest_owner_fits() {
+        let frame = Frame::new();
+        frame.set_ram();
+        let highest = DomId::new(0xfffe);
+        frame.give(highest);
+        assert_eq!(frame.owner(), Some(highest));
+        assert!(frame.get(highest));
+        assert!(!frame.get(DomId::new(0xfffd)));
+        assert_eq!((frame.references(), frame.is_allocated(), frame.is_shared()), (2, true, false));
     }
 
     #[test]

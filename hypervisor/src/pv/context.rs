@@ -61,6 +61,10 @@ pub(crate) fn set(
     given: &VcpuGuestContext,
     budget: &mut Budget,
 ) -> Result<(), MmuError> {
+    // The caller owns the state: from then on a dying domain's stays as it was left.
+    if vcpu.domain.is_dying() {
+        return Err(Errno::ESRCH.into());
+    }
     check_addresses(given)?;
     check_tables(given)?;
     let debug = debug_registers(state, given)?;

@@ -10,7 +10,7 @@ use crate::pv::crash_report;
 
 /// A vCPU has brought its domain to an end: says why and what it was doing, once, and shuts the domain down (`SHUTDOWN_crash`).
 pub(crate) fn domain(vcpu: &Vcpu, state: &VcpuState, reason: &str) {
-    let is_first = vcpu.domain.lifecycle.lock().shutdown.is_none();
+    let is_first = vcpu.domain.lifecycle.lock().shutdown().is_none();
     if is_first {
         crash_report::print(vcpu, state, reason);
     }

@@ -9,7 +9,7 @@ use hypercalls::grant_table::{GnttabCopy, GrantStatus};
 use hypercalls::ids::{DomId, GrantRef};
 
 use crate::domain::memory::{PageRef, WritableRef};
-use crate::domain::{DomainRef, table};
+use crate::domain::{DomainRef, grants, table};
 use crate::mm::map;
 
 /// Carries out one copy for `caller`.
@@ -125,6 +125,7 @@ fn follow(
 
 fn release((granter, claim): (DomainRef, CopyClaim)) {
     granter.grants.lock().release_copy(claim);
+    grants::look_if_dying(&granter);
 }
 
 /// BAD_PAGE: not the owner's memory. GENERAL_ERROR: not to be written.

@@ -15,7 +15,7 @@ use hypercalls::ids::{DomId, GrantHandle};
 
 use crate::budget::Budget;
 use crate::domain::memory::{PageRef, WritableRef};
-use crate::domain::{Domain, table};
+use crate::domain::{Domain, grants, table};
 use crate::mm::flush;
 use crate::mm::page_type::Level;
 use crate::pv::mmu_update::{self, Slot};
@@ -25,7 +25,7 @@ use crate::pv::validate;
 /// Maps one grant for `mapper`, whose kernel page tables are those under `root`, and fills in the results.
 pub(crate) fn map(mapper: &Domain, root: Mfn, op: &mut GnttabMapGrantRef) -> Result<(), GrantStatus> {
     let mode = MapMode::parse(op.flags).map_err(|error| error.status())?;
-    let granter = table::find(op.dom).ok_or(GrantStatus::BAD_DOMAIN)?;
+    let granter = table::find(op.dom).filter(|granter| !granter.is_dying()).ok_or(GrantStatus::BAD_DOMAIN)?;
     let reserved = mapper.grants.lock().reserve_handle().map_err(|error| error.status())?;
     let claim = granter.grants.lock().claim_map(op.ref_, mapper.id, mode);
     let claim = match claim {
@@ -37,6 +37,7 @@ pub(crate) fn map(mapper: &Domain, root: Mfn, op: &mut GnttabMapGrantRef) -> Res
     };
     if let Err(status) = enter(mapper, root, op.host_addr, &claim) {
         granter.grants.lock().abandon_map(claim);
+        grants::look_if_dying(&granter);
         mapper.grants.lock().cancel_handle(reserved);
         return Err(status);
     }
@@ -158,9 +159,7 @@ impl Unmapped {
             for _ in 0..u32::from(access.is_host()).saturating_add(access.is_device().into()) {
                 promote::put_mapped_page(frame, !access.is_readonly());
             }
-            if let Some(granter) = table::find(release.granter()) {
-                granter.grants.lock().release(release);
-            }
+            grants::release(release);
         }
     }
 }

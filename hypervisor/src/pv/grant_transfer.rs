@@ -24,8 +24,9 @@ pub(crate) fn transfer(giver: &Domain, op: &GnttabTransfer) -> Result<(), GrantS
     flush::everyone_since(flush::clock());
     let result = hand_over(giver, op);
     if result.is_err() {
-        giver.assign_pages(op.mfn, 0);
-        if let Some(pfn) = pfn {
+        if !giver.assign_pages(op.mfn, 0) {
+            frame_table::free(op.mfn, 0);
+        } else if let Some(pfn) = pfn {
             m2p::set(op.mfn, pfn);
         }
     }
@@ -39,12 +40,12 @@ fn hand_over(giver: &Domain, op: &GnttabTransfer) -> Result<(), GrantStatus> {
         let memory = receiver.memory.lock();
         memory.tot_pages >= memory.max_pages
     };
-    if is_full || receiver.lifecycle.lock().dying {
+    if is_full || receiver.is_dying() {
         return Err(GrantStatus::GENERAL_ERROR);
     }
     let accepted = receiver.grants.lock().accept_transfer(op.ref_, giver.id, op.mfn);
     let transfer = accepted.map_err(|_| GrantStatus::GENERAL_ERROR)?;
-    receiver.assign_pages(op.mfn, 0);
+    let assigned = receiver.assign_pages(op.mfn, 0);
     receiver.grants.lock().complete_transfer(transfer);
-    Ok(())
+    if assigned { Ok(()) } else { Err(GrantStatus::GENERAL_ERROR) }
 }

@@ -178,7 +178,8 @@ impl Mmu<'_> {
 
     fn get_typed(&self, mfn: Mfn, wanted: PageType, budget: &mut Budget) -> Result<(), MmuError> {
         let frame = frame_table::ram(mfn).ok_or(Errno::EINVAL)?;
-        if !frame.get(self.domain.id) {
+        // Under the lock, so that whoever takes a dying domain's tables down misses none.
+        if self.domain.is_dying() || !frame.get(self.domain.id) {
             return Err(Errno::EINVAL.into());
         }
         let result = self.get_type(mfn, frame, wanted, budget);
@@ -205,6 +206,8 @@ impl Mmu<'_> {
                     }
                     return self.promote_from(mfn, frame, wanted, 0, budget);
                 }
+                // Its references are those of an entry in a partial table above, and might get lost here.
+                Ok(Taken::Partial) if frame.is_held() => return Err(refuse(Errno::EBUSY)),
                 Ok(Taken::Partial) => {
                     let from = frame.partial().unwrap_or(0);
                     let pinned = frame.is_pinned();
@@ -234,7 +237,8 @@ impl Mmu<'_> {
     /// Demotes a partial table that nobody refers to. EINVAL if the frame is not one.
     fn finish_orphan(&self, frame: &'static Frame, budget: &mut Budget) -> Result<(), MmuError> {
         let PageType::Table(level) = frame.page_type() else { return Err(Errno::EINVAL.into()) };
-        let (Some(from), true, false) = (frame.partial(), frame.is_last_type_reference(), frame.is_pinned()) else {
+        let owned = frame.is_pinned() || frame.is_held();
+        let (Some(from), true, false) = (frame.partial(), frame.is_last_type_reference(), owned) else {
             return Err(Errno::EINVAL.into());
         };
         let mfn = frame_table::mfn_of(frame);
@@ -296,8 +300,14 @@ impl Mmu<'_> {
             && let Some(child_frame) = frame_table::ram(child)
             && let Some(child_from) = child_frame.partial()
         {
-            self.promote_from(child, child_frame, PageType::Table(below), child_from, budget)
-                .map_err(|failed| (from, failed.error))?;
+            self.promote_from(child, child_frame, PageType::Table(below), child_from, budget).map_err(|failed| {
+                if failed.kept {
+                    return (from, failed.error);
+                }
+                // It is no table any more, and this entry stands for nothing.
+                put_page(child, child_frame);
+                (last, failed.error)
+            })?;
         }
         for (index, slot) in (0..ENTRIES).zip(table).skip(from.into()) {
             let entry = slot.load(Ordering::Relaxed);
@@ -360,6 +370,9 @@ impl Mmu<'_> {
                     let spent = budget.spend(1).map_err(|_| MmuError::Preempted);
                     if let Err(error) = spent.and_then(|()| self.put_table(child, below, budget)) {
                         // This entry's reference still stands, perhaps on a partial child.
+                        if let Some(child) = frame_table::ram(child) {
+                            child.set_held();
+                        }
                         frame.set_partial(index.saturating_add(1));
                         return Err(error);
                     }
@@ -406,7 +419,6 @@ impl Mmu<'_> {
     }
 
     /// Finishes what is left of a table at the domain's end: pins, partial states.
-    #[expect(dead_code, reason = "domain destruction comes with the toolstack")]
     pub(crate) fn finish(&self, mfn: Mfn, budget: &mut Budget) -> Result<(), MmuError> {
         let Some(frame) = frame_table::ram(mfn) else { return Ok(()) };
         if frame.is_pinned() {

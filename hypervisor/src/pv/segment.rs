@@ -88,6 +88,13 @@ pub(crate) fn set_ldt(cx: &mut Cx<'_>, base: u64, entries: u32) -> Result<(), Er
     Ok(())
 }
 
+/// Gives back the GDT frames.
+pub(crate) fn drop_gdt(state: &mut VcpuState) {
+    for mfn in state.gdt_frames.iter_mut().filter_map(Option::take) {
+        put_descriptor_page(mfn);
+    }
+}
+
 /// Gives back the LDT pages found so far.
 pub(crate) fn drop_ldt(state: &mut VcpuState) {
     for mfn in state.ldt_frames.iter_mut().filter_map(Option::take) {

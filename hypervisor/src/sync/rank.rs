@@ -7,8 +7,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(crate) enum Rank {
-    /// Which domains exist.
-    DomainTable,
+    /// The end of a domain: held while a step of it is done.
+    DomainEnd,
     /// A domain's life: pause counts, shutdown, teardown.
     DomainLifecycle,
     /// A domain's page tables: promotion, demotion, entry updates.
@@ -21,6 +21,8 @@ pub(crate) enum Rank {
     MsixTables,
     /// A domain's event channels.
     EventChannel,
+    /// Which domains exist. Nothing but the heap is used under it, so that a page can look for its owner under most locks.
+    DomainTable,
     /// A domain's list of pages.
     PageList,
     /// The kernel heap.

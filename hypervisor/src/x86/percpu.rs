@@ -156,4 +156,6 @@ pub(crate) mod softirq {
     pub(crate) const SCHEDULE: u32 = 2;
     /// Serial input has arrived.
     pub(crate) const SERIAL: u32 = 4;
+    /// A dying domain may have lost what kept it.
+    pub(crate) const ENDS: u32 = 8;
 }

@@ -72,12 +72,33 @@ pub(crate) fn domctl(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
     on_domain(cx, call, &domain)
 }
 
-/// The operations on a domain there is.
+/// What may still be asked of a domain whose end has begun.
+fn suits_the_dying(cmd: DomctlCmd) -> bool {
+    matches!(
+        cmd,
+        DomctlCmd::DESTROYDOMAIN
+            | DomctlCmd::PAUSEDOMAIN
+            | DomctlCmd::UNPAUSEDOMAIN
+            | DomctlCmd::GETVCPUINFO
+            | DomctlCmd::GETVCPUAFFINITY
+            | DomctlCmd::GET_ADDRESS_SIZE
+    )
+}
+
+/// The operations on a domain there is. ESRCH: it is dying, and the operation is for the living.
 fn on_domain(cx: &mut Cx<'_>, call: Call, domain: &DomainRef) -> HypercallResult {
     let op = &call.op;
+    if domain.is_dying() && !suits_the_dying(op.cmd) {
+        return Err(Errno::ESRCH.into());
+    }
     match op.cmd {
         DomctlCmd::PAUSEDOMAIN => return lifecycle::pause(cx, domain),
         DomctlCmd::UNPAUSEDOMAIN => return lifecycle::unpause(domain),
+        DomctlCmd::DESTROYDOMAIN => return lifecycle::destroy(cx, &call, domain),
+        DomctlCmd::RESUMEDOMAIN => lifecycle::resume(cx, domain)?,
+        DomctlCmd::SENDTRIGGER => lifecycle::send_trigger(domain, &op.payload())?,
+        // Single steps and starting over are for hardware-assisted domains.
+        DomctlCmd::DEBUG_OP | DomctlCmd::SOFT_RESET => return Err(Errno::EINVAL.into()),
         DomctlCmd::MAX_MEM => memory::set_max_mem(domain, &op.payload()),
         DomctlCmd::SET_ADDRESS_SIZE => memory::set_address_size(&op.payload())?,
         DomctlCmd::GET_ADDRESS_SIZE => return call.answer(&AddressSize { size: 64 }),
