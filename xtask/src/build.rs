@@ -4,7 +4,7 @@
 use crate::flags::BuildArgs;
 use crate::tools::{self, Need};
 use anyhow::{Context, Result, bail};
-use harness::{paths, process};
+use harness::{paths, process, toolstack};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,7 @@ pub(crate) fn run(arguments: &BuildArgs) -> Result<()> {
             println!("{}", guest.display());
         }
         programs()?;
+        tools()?;
     }
     Ok(())
 }
@@ -93,9 +94,36 @@ pub(crate) fn programs() -> Result<()> {
     Ok(())
 }
 
+/// Builds dom0's tools: static, so that they drop into any dom0.
+pub(crate) fn tools() -> Result<()> {
+    // A gcc to link with and a static libc.
+    tools::ensure(&[Need::Compiler])?;
+    let target = "x86_64-unknown-linux-gnu";
+    // Other flags than the rest, so a folder of its own.
+    let dir = paths::cargo_target().join("dom0-tools");
+    let mut command = cargo();
+    command.args(["build", "--quiet", "--profile", "tools", "--target", target, "--target-dir"]).arg(&dir);
+    let there = |name: &&&str| paths::workspace().join("dom0-tools").join(name).join("src/main.rs").exists();
+    let programs: Vec<&&str> = toolstack::PROGRAMS.iter().filter(there).collect();
+    for name in &programs {
+        command.args(["-p", name, "--bin", name]);
+    }
+    command.env("RUSTFLAGS", "-C target-feature=+crt-static -C strip=symbols");
+    run_cargo(command)?;
+    for name in programs {
+        place(&dir.join(target).join("tools").join(name), &toolstack::programs().join(name))?;
+    }
+    Ok(())
+}
+
 /// The names of the test guests: one file, one ELF.
 pub(crate) fn guest_names() -> Result<Vec<String>> {
     sources(&paths::workspace().join("tests/guests/src/bin"), "rs")
+}
+
+/// Whether the guest of that name gives a verdict as dom0; others are domUs of the system tests.
+pub(crate) fn is_test(name: &str) -> bool {
+    !name.starts_with("domu_")
 }
 
 /// The stems of the files in `dir` that end so, sorted.

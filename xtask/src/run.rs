@@ -5,6 +5,7 @@ use crate::build;
 use crate::flags::{Firmware, Hypervisor, RunArgs};
 use crate::tools::{self, Need};
 use anyhow::{Context, Result, bail};
+use harness::debian::Series;
 use harness::dom0::Spec;
 use std::fs;
 use std::io::Write;
@@ -20,6 +21,11 @@ pub(crate) fn run(arguments: &RunArgs) -> Result<ExitCode> {
     } else if arguments.hardware.grub {
         needs.push(Need::Iso);
     }
+    // A dom0 of the harness's own making on a hypervisor is a host for domUs.
+    let host = arguments.software.hypervisor != Hypervisor::None && arguments.software.initrd.is_none();
+    if host {
+        needs.push(Need::Userland);
+    }
     tools::ensure(&needs)?;
     let mut spec = arguments.software.spec()?;
     spec.machine.qemu = tools::qemu(arguments.hardware.qemu.as_deref())?;
@@ -32,6 +38,10 @@ pub(crate) fn run(arguments: &RunArgs) -> Result<ExitCode> {
     }
     if arguments.software.hypervisor == Hypervisor::Xenolith {
         build::hypervisor()?;
+    }
+    if host {
+        build::tools()?;
+        spec.add_toolkit(&[Series::V6_1])?;
     }
     let done = match &arguments.exec {
         Some(script) => exec(arguments, &spec, script),

@@ -56,7 +56,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("dom0-tools/xenstore", &["hypercalls"]),
     ("dom0-tools/xenstored", &["hypercalls", "xenstore"]),
     ("dom0-tools/host-devices", &["hypercalls", "xen-sys", "xenstore"]),
-    ("dom0-tools/xn", &["hypercalls", "xen-sys", "xen-control", "xenstore", "guest-image", "domain-builder", "host-devices"]),
+    (
+        "dom0-tools/xn",
+        &["hypercalls", "xen-sys", "xen-control", "xenstore", "guest-image", "domain-builder", "host-devices"],
+    ),
     ("tests/harness", &[]),
     ("tests/system", &["harness"]),
     ("tests/system/programs", &[]),

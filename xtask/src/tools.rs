@@ -14,6 +14,8 @@ pub(crate) const TARGET: &str = "x86_64-unknown-none";
 pub(crate) enum Need {
     /// Unpacking Debian's kernels and making an initramfs of them.
     Dom0,
+    /// Making a domU's disk with Debian's userland.
+    Userland,
     /// Making bootable CD images.
     Iso,
     /// UEFI machines.
@@ -45,6 +47,9 @@ const PACKAGES: &[Package] = &[
     ),
     package("kmod", Need::Dom0, "depmod", "finds out which kernel module needs which"),
     package("xz-utils", Need::Dom0, "xz", "unpacks kernel modules"),
+    package("mmdebstrap", Need::Userland, "mmdebstrap", "installs Debian into a folder"),
+    package("e2fsprogs", Need::Userland, "mkfs.ext4", "makes a file system of that folder"),
+    package("fakeroot", Need::Userland, "fakeroot", "lets a plain user pack root's files"),
     package("grub-common", Need::Iso, "grub-mkrescue", "makes the bootable CD image"),
     package("xorriso", Need::Iso, "xorriso", "is what grub-mkrescue writes the image with"),
     package("mtools", Need::Iso, "mformat", "is what grub-mkrescue makes the EFI partition with"),

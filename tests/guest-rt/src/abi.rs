@@ -154,6 +154,7 @@ numbers! { u64;
 }
 
 numbers! { u32;
+    SHUTDOWN_POWEROFF = 0, "SHUTDOWN_poweroff";
     SHUTDOWN_REBOOT = 1, "SHUTDOWN_reboot";
     VIRQ_TIMER = 0, "VIRQ_TIMER";
     VIRQ_DEBUG = 1, "VIRQ_DEBUG";

@@ -4,6 +4,7 @@
 
 pub mod abi;
 pub mod console;
+pub mod console_ring;
 pub mod event;
 pub mod grant;
 pub mod hypercall;

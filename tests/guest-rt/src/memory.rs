@@ -35,6 +35,10 @@ pub mod start_info {
     pub const SHARED_INFO: u64 = 0x28;
     /// `flags`
     pub const FLAGS: u64 = 0x30;
+    /// `console.domU.mfn`
+    pub const CONSOLE_MFN: u64 = 0x48;
+    /// `console.domU.evtchn`, in the lower half
+    pub const CONSOLE_PORT: u64 = 0x50;
     /// `pt_base`
     pub const PT_BASE: u64 = 0x58;
     /// `nr_pt_frames`

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-const SOURCES: &str = "\
+/// Where packages come from, in the form of `sources.list`.
+pub(crate) const SOURCES: &str = "\
 deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm main
 deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm-updates main
 deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian-security bookworm-security main
@@ -58,7 +59,7 @@ pub struct Xen {
 }
 
 /// The cache is filled by one thread at a time.
-fn cache() -> MutexGuard<'static, ()> {
+pub(crate) fn cache() -> MutexGuard<'static, ()> {
     static CACHE: Mutex<()> = Mutex::new(());
     CACHE.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,9 +5,9 @@ use crate::console::Silence;
 use crate::debian::{self, Kernel, Series};
 use crate::initramfs::{self, ExtraFile};
 use crate::iso::{self, Contents};
-use crate::paths;
 use crate::qemu::{Boot, Firmware, Machine, Running, scratch_file};
 use crate::qmp::Shutdown;
+use crate::{paths, toolstack};
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -112,6 +112,25 @@ impl Spec {
             machine: Machine::new(Boot::Cd(PathBuf::new())),
             files: Vec::new(),
         }
+    }
+
+    /// Puts dom0's toolkit into it: the tools, a kernel of each of `series` for domUs, and the demo with its disk. Unless
+    /// the hypervisor's options say how much memory dom0 has, half of the machine's stays free for domUs.
+    ///
+    /// # Errors
+    /// When something of it is not built or cannot be made.
+    pub fn add_toolkit(&mut self, series: &[Series]) -> Result<()> {
+        self.files.extend(toolstack::tools()?);
+        for one in series {
+            self.files.extend(toolstack::guest(*one)?);
+        }
+        self.files.push(toolstack::demo());
+        self.machine.templates.push(toolstack::demo_disk()?);
+        if !self.hv_cmdline.contains("dom0_mem=") {
+            let mib = (self.machine.memory_mib / 2).clamp(256, 1024);
+            self.hv_cmdline = join(&format!("dom0_mem={mib}M,max:{mib}M"), &self.hv_cmdline);
+        }
+        Ok(())
     }
 
     /// Makes every image and returns the machine that boots them, with `script` (or a shell) in dom0.

@@ -46,6 +46,28 @@ for nic in /sys/class/net/eth*; do
     ip link set "${nic##*/}" up
 done
 
+# Disks with a serial number of the harness's can be found by it.
+for disk in /sys/block/vd*; do
+    [ -s "$disk/serial" ] && ln -s "${disk##*/}" "/dev/$(cat "$disk/serial")"
+done
+
+# dom0's toolkit, if it is here: the bridge, an address and DHCP on it, and the daemons.
+if [ -x /usr/sbin/xenstored ] && grep -q control_d /proc/xen/capabilities 2>/dev/null; then
+    for module in xen-blkback xen-netback loop bridge; do modprobe -q $module; done
+    mkdir -p /var/lib /var/log/xen/console /var/cache
+    ln -s /run /var/run
+    brctl addbr xenbr0
+    ip addr add 10.76.0.1/16 dev xenbr0
+    ip link set xenbr0 up
+    udhcpd -S /etc/udhcpd.conf
+    # Whatever a daemon says before it has a log of its own.
+    xenstored >>/run/xenstored.out 2>&1 &
+    tries=0
+    until [ -S /run/xenstored/socket ] || [ $tries -ge 200 ]; do usleep 20000; tries=$((tries + 1)); done
+    xenconsoled >>/run/xenconsoled.out 2>&1 &
+    xn monitor >>/run/xn-monitor.out 2>&1 &
+fi
+
 if [ -e /xt/exec ]; then
     { sh /xt/exec </dev/null 2>&1; echo $? >/run/xt-status; } | awk '{ print "@xt@" $0; fflush() }'
     echo "@xt-exit@ $(cat /run/xt-status)"

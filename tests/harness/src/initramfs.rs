@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! dom0's initramfs: busybox, the drivers that QEMU's devices need, and an `/init` that runs a shell or a script.
+//! Initramfs images: busybox, some of a kernel's modules, and an `/init`. dom0's has the drivers that QEMU's devices need
+//! and runs a shell or a script; a Linux domU's has Xen's frontends and does what its kernel command line says.
 //! The part that is the same for every boot of a kernel is cached; a script and its files follow as a second archive.
 
 use crate::cpio::Archive;
@@ -11,10 +12,25 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const INIT: &str = include_str!("init.sh");
+/// What an initramfs is made of, besides busybox.
+struct Recipe {
+    /// The first word of the cached file's name.
+    stem: &'static str,
+    init: &'static str,
+    /// Names of the modules that go in, with all they depend on; those that are built in are silently absent.
+    modules: &'static [&'static str],
+    /// gzip's level: dom0's image is read by TCG and GRUB, a domU's has to be small in a small domain.
+    level: &'static str,
+}
 
-/// Names of the modules that go in, with all they depend on; those that are built in are silently absent.
-const MODULES: &[&str] = &[
+const DOM0: Recipe = Recipe { stem: "initrd", init: include_str!("init.sh"), modules: DOM0_MODULES, level: "-1" };
+
+const DOMU: Recipe = Recipe { stem: "domu", init: include_str!("domu-init.sh"), modules: DOMU_MODULES, level: "-9" };
+
+/// A domU's frontends, and the file system of its disks with the checksum that ext4 asks for by algorithm.
+const DOMU_MODULES: &[&str] = &["xen-blkfront", "xen-netfront", "ext4", "crc32c_generic"];
+
+const DOM0_MODULES: &[&str] = &[
     // The devices that the system tests use, and file systems.
     "virtio_pci",
     "virtio_blk",
@@ -60,12 +76,20 @@ pub type ExtraFile = (String, u32, Vec<u8>);
 /// # Errors
 /// When the packages it is made of cannot be fetched, or `to` cannot be written.
 pub fn write(kernel: &Kernel, script: Option<&str>, files: &[ExtraFile], to: &Path) -> Result<()> {
-    let base = base(kernel)?;
+    let base = base(kernel, &DOM0)?;
     let mut bytes = fs::read(&base).with_context(|| format!("cannot read {}", base.display()))?;
     // The kernel looks for the next archive at a multiple of four.
     bytes.resize(bytes.len().next_multiple_of(4), 0);
     bytes.extend(overlay(script, files));
     process::write_atomically(to, &bytes)
+}
+
+/// The initramfs of a Linux domU with `kernel`.
+///
+/// # Errors
+/// When the packages it is made of cannot be fetched.
+pub fn domu(kernel: &Kernel) -> Result<PathBuf> {
+    base(kernel, &DOMU)
 }
 
 /// The archive with `script` and `files` alone.
@@ -86,30 +110,29 @@ pub fn overlay(script: Option<&str>, files: &[ExtraFile]) -> Vec<u8> {
 }
 
 /// The cached part. Its name carries a fingerprint of all that it is made of.
-fn base(kernel: &Kernel) -> Result<PathBuf> {
+fn base(kernel: &Kernel, recipe: &Recipe) -> Result<PathBuf> {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
-    (INIT, MODULES, &kernel.release).hash(&mut hasher);
-    let stem = format!("initrd-{}-{:016x}", kernel.release, hasher.finish());
+    (recipe.init, recipe.modules, recipe.level, &kernel.release).hash(&mut hasher);
+    let stem = format!("{}-{}-{:016x}", recipe.stem, kernel.release, hasher.finish());
     let file = paths::products().join("initrd").join(format!("{stem}.gz"));
     if file.exists() {
         return Ok(file);
     }
-    eprintln!("xtask: making dom0's initramfs for Linux {}", kernel.release);
+    eprintln!("xtask: making {}", file.file_name().unwrap_or_default().display());
     let mut archive = Archive::new();
     for dir in ["bin", "sbin", "usr", "usr/bin", "usr/sbin", "proc", "sys", "dev", "tmp", "run", "root", "mnt", "lib"] {
         archive.directory(dir);
     }
     archive.character_device("dev/console", 5, 1);
-    archive.file("init", 0o755, INIT.as_bytes());
+    archive.file("init", 0o755, recipe.init.as_bytes());
     archive.file("bin/busybox", 0o755, &fs::read(debian::busybox()?)?);
     // The kernel starts this path when it wants a module.
     archive.symlink("sbin/modprobe", "/bin/busybox");
-    add_modules(&mut archive, kernel)?;
+    add_modules(&mut archive, kernel, recipe.modules)?;
     let plain = crate::qemu::scratch_file("cpio");
     process::write_atomically(&plain, &archive.finish())?;
-    // The lightest compression: TCG has to undo it, GRUB has to read it.
-    let packed = process::output(Command::new("gzip").args(["-1", "-n", "-c"]).arg(&plain))?;
+    let packed = process::output(Command::new("gzip").args([recipe.level, "-n", "-c"]).arg(&plain))?;
     process::write_atomically(&file, &packed)?;
     fs::remove_file(&plain)?;
     Ok(file)
@@ -125,7 +148,7 @@ fn directories(archive: &mut Archive, path: &str, made: &mut BTreeSet<String>) {
 }
 
 /// Copies the wanted modules, unpacked, with the indexes that busybox's modprobe reads cut down to them.
-fn add_modules(archive: &mut Archive, kernel: &Kernel) -> Result<()> {
+fn add_modules(archive: &mut Archive, kernel: &Kernel, names: &[&str]) -> Result<()> {
     let dir = kernel.root.join("lib/modules").join(&kernel.release);
     let depends = fs::read_to_string(dir.join("modules.dep")).context("no modules.dep: has depmod run?")?;
     let depends: BTreeMap<&str, Vec<&str>> = depends
@@ -135,7 +158,7 @@ fn add_modules(archive: &mut Archive, kernel: &Kernel) -> Result<()> {
         .collect();
     let by_name: BTreeMap<String, &str> = depends.keys().map(|path| (module_name(path), *path)).collect();
     let mut wanted = BTreeSet::new();
-    for name in MODULES {
+    for name in names {
         if let Some(path) = by_name.get(&name.replace('-', "_")) {
             // modules.dep lists what is needed, directly or not.
             wanted.insert(*path);

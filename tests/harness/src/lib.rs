@@ -21,3 +21,5 @@ pub mod paths;
 pub mod process;
 pub mod qemu;
 pub mod qmp;
+pub mod toolstack;
+pub mod userland;

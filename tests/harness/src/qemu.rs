@@ -83,6 +83,8 @@ pub struct Machine {
     pub memory_mib: u64,
     /// Disks in order, each with its image.
     pub disks: Vec<(DiskKind, PathBuf)>,
+    /// Further virtio disks, with serial numbers to know them by; what is written to them is forgotten at the end.
+    pub templates: Vec<(String, PathBuf)>,
     /// Network cards in order.
     pub nics: Vec<NicKind>,
     /// Instruction counting: the value of `-icount`.
@@ -121,6 +123,7 @@ impl Machine {
             cpus: 1,
             memory_mib: 2048,
             disks: Vec::new(),
+            templates: Vec::new(),
             nics: Vec::new(),
             icount: None,
             gdb: false,
@@ -238,6 +241,11 @@ impl Machine {
             devices.iter().for_each(|device| {
                 command.args(["-device", device]);
             });
+        }
+        for (n, (serial, image)) in self.templates.iter().enumerate() {
+            let image = escape(&image.display().to_string());
+            command.args(["-drive", &format!("file={image},format=raw,if=none,id=template{n},snapshot=on")]);
+            command.args(["-device", &format!("virtio-blk-pci,drive=template{n},serial={serial}")]);
         }
         for (n, kind) in self.nics.iter().enumerate() {
             let net = n + 2;
