@@ -111,6 +111,40 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+impl From<xenstore::client::Error> for Failure {
+    fn from(error: xenstore::client::Error) -> Self {
+        use xenstore::Error as Reason;
+        let class = match error.reason() {
+            Some(Reason::NoSpace) => Class::Resources,
+            Some(Reason::Exists | Reason::Again | Reason::Busy) => Class::Conflict,
+            None if error.is_closed() => Class::Service,
+            _ => Class::Failed,
+        };
+        let failure = Self::new(class, &error);
+        match error.reason() {
+            Some(Reason::NotFound) => Self::new(class, format!("{error} (no such node)")),
+            Some(Reason::NoSpace) => failure.remedy("a quota is used up: see 'xn store quota'"),
+            Some(Reason::Access | Reason::NotPermitted) => failure.remedy("only the control domain may do this"),
+            Some(Reason::Invalid) => failure.remedy("see that the path is absolute and has no odd characters"),
+            _ => failure,
+        }
+    }
+}
+
+impl From<xen_control::ControlError> for Failure {
+    fn from(error: xen_control::ControlError) -> Self {
+        use hypercalls::Errno;
+        let class = match error.errno() {
+            Some(Errno::ESRCH) => Class::NoDomain,
+            Some(Errno::ENOMEM | Errno::ENOSPC | Errno::E2BIG) => Class::Resources,
+            Some(Errno::EEXIST | Errno::EBUSY) => Class::Conflict,
+            Some(Errno::EPERM | Errno::EACCES) => Class::Service,
+            _ => Class::Failed,
+        };
+        Self::new(class, error)
+    }
+}
+
 /// Steps for results, so that `?` carries them.
 pub(crate) trait At<T> {
     /// As [`Failure::at`]; the text is only made for a failure.

@@ -6,9 +6,12 @@
 mod cli;
 mod commands;
 mod context;
+mod cpu_set;
+mod domain;
 mod error;
 mod near;
 mod output;
+mod size;
 
 use std::process::ExitCode;
 

@@ -55,6 +55,12 @@ pub(crate) fn json<T: Serialize>(value: &T) -> Result<(), Failure> {
     text(&format!("{document}\n"))
 }
 
+/// Prints one JSON document on one line: for streams of them.
+pub(crate) fn json_line<T: Serialize>(value: &T) -> Result<(), Failure> {
+    let document = serde_json::to_string(value).map_err(|why| Failure::new(Class::Failed, why).at("JSON"))?;
+    text(&format!("{document}\n"))
+}
+
 fn refused(why: io::Error) -> Failure {
     let class = if why.kind() == io::ErrorKind::BrokenPipe { Class::BrokenPipe } else { Class::Failed };
     Failure::new(class, why).at("standard output")

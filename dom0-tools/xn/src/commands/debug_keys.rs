@@ -2,7 +2,7 @@
 //! `xn debug-keys`.
 
 use crate::context::Context;
-use crate::error::{Class, Failure};
+use crate::error::{At, Failure};
 
 /// Options of `xn debug-keys`.
 #[derive(Debug, clap::Args)]
@@ -13,6 +13,6 @@ pub(crate) struct Args {
 }
 
 /// Presses keys.
-pub(crate) fn run(_args: &Args, _context: &mut Context) -> Result<(), Failure> {
-    Err(Failure::new(Class::Failed, "this command is not built yet"))
+pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
+    context.control()?.debug_keys(&args.keys).at(|| "debug-keys")
 }

@@ -2,7 +2,9 @@
 //! `xn dmesg`.
 
 use crate::context::Context;
-use crate::error::{Class, Failure};
+use crate::error::{At, Failure};
+use crate::output;
+use xen_control::ConsoleText;
 
 /// Options of `xn dmesg`.
 #[derive(Debug, clap::Args)]
@@ -16,6 +18,50 @@ pub(crate) struct Args {
 }
 
 /// Shows the hypervisor's messages.
-pub(crate) fn run(_args: &Args, _context: &mut Context) -> Result<(), Failure> {
-    Err(Failure::new(Class::Failed, "this command is not built yet"))
+pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
+    let control = context.control()?;
+    let bytes = whole_ring(|from| control.read_console(from, AT_ONCE)).at(|| "dmesg")?;
+    if args.clear {
+        control.clear_console().at(|| "dmesg")?;
+    }
+    if args.output.is_json() {
+        let text = String::from_utf8_lossy(&bytes);
+        return output::json(&text.lines().collect::<Vec<_>>());
+    }
+    output::bytes(&bytes)
+}
+
+/// Bytes to ask for at once.
+const AT_ONCE: usize = 32 << 10;
+
+/// All that the ring holds when it is begun; it ends at the first answer that is not full.
+fn whole_ring<E>(mut read: impl FnMut(Option<u32>) -> Result<ConsoleText, E>) -> Result<Vec<u8>, E> {
+    let mut bytes = Vec::new();
+    let mut from = None;
+    loop {
+        let part = read(from)?;
+        bytes.extend_from_slice(&part.bytes);
+        if part.bytes.len() < AT_ONCE {
+            return Ok(bytes);
+        }
+        from = Some(part.next);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_ring_is_read_in_parts() {
+        let sizes = [AT_ONCE, AT_ONCE, 5];
+        let mut asked = Vec::new();
+        let read = |from: Option<u32>| {
+            let size = sizes[asked.len()];
+            asked.push(from);
+            Ok::<_, ()>(ConsoleText { bytes: vec![b'x'; size], next: asked.len() as u32 })
+        };
+        assert_eq!(whole_ring(read).unwrap().len(), 2 * AT_ONCE + 5);
+        assert_eq!(asked, [None, Some(1), Some(2)]);
+    }
 }

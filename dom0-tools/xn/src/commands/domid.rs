@@ -2,7 +2,7 @@
 //! `xn domid` and `xn domname`.
 
 use crate::context::Context;
-use crate::error::{Class, Failure};
+use crate::error::{At, Class, Failure};
 
 /// Options of `xn domid`.
 #[derive(Debug, clap::Args)]
@@ -25,11 +25,16 @@ pub(crate) struct NameArgs {
 }
 
 /// From name to number.
-pub(crate) fn domid(_args: &IdArgs, _context: &mut Context) -> Result<(), Failure> {
-    Err(Failure::new(Class::Failed, "this command is not built yet"))
+pub(crate) fn domid(args: &IdArgs, context: &mut Context) -> Result<(), Failure> {
+    let domain = context.domain_by_name(&args.name).at(|| "domid")?;
+    args.output.print(&domain.raw(), |id| format!("{id}\n"))
 }
 
 /// From number to name.
-pub(crate) fn domname(_args: &NameArgs, _context: &mut Context) -> Result<(), Failure> {
-    Err(Failure::new(Class::Failed, "this command is not built yet"))
+pub(crate) fn domname(args: &NameArgs, context: &mut Context) -> Result<(), Failure> {
+    let domain = context.domain(&args.id.to_string()).at(|| "domname")?;
+    let Some(name) = context.name(domain)? else {
+        return Err(Failure::new(Class::NoDomain, format!("domain {} has no name", args.id)).at("domname"));
+    };
+    args.output.print(&name, |name| format!("{name}\n"))
 }

@@ -2,7 +2,8 @@
 //! `xn sysrq`.
 
 use crate::context::Context;
-use crate::error::{Class, Failure};
+use crate::error::{At, Class, Failure};
+use hypercalls::DomId;
 
 /// Options of `xn sysrq`.
 #[derive(Debug, clap::Args)]
@@ -14,7 +15,17 @@ pub(crate) struct Args {
     pub(crate) letter: char,
 }
 
-/// Sends the key.
-pub(crate) fn run(_args: &Args, _context: &mut Context) -> Result<(), Failure> {
-    Err(Failure::new(Class::Failed, "this command is not built yet"))
+/// Sends the key: the guest takes it from its node.
+pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
+    let domain = context.domain(&args.domain).at(|| "sysrq")?;
+    if domain == DomId::DOM0 {
+        return Err(Failure::new(Class::Usage, "dom0 takes its own requests")
+            .remedy("write the letter to /proc/sysrq-trigger")
+            .at("sysrq"));
+    }
+    if !args.letter.is_ascii_graphic() {
+        return Err(Failure::new(Class::Usage, format!("{:?} is no key", args.letter)).at("sysrq"));
+    }
+    let path = format!("/local/domain/{}/control/sysrq", domain.raw());
+    context.store()?.write(&path, args.letter.to_string()).at(|| "sysrq")
 }

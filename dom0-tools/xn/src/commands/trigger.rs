@@ -2,7 +2,9 @@
 //! `xn trigger`.
 
 use crate::context::Context;
-use crate::error::{Class, Failure};
+use crate::error::{At, Class, Failure};
+use hypercalls::VcpuId;
+use xen_control::Trigger;
 
 /// What can be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -36,6 +38,27 @@ pub(crate) struct Args {
 }
 
 /// Sends the trigger.
-pub(crate) fn run(_args: &Args, _context: &mut Context) -> Result<(), Failure> {
-    Err(Failure::new(Class::Failed, "this command is not built yet"))
+pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
+    let domain = context.domain_info(&args.domain).at(|| "trigger")?;
+    let trigger = match args.kind {
+        Kind::Nmi => Trigger::Nmi,
+        Kind::Reset => Trigger::Reset,
+        Kind::Init => Trigger::Init,
+        Kind::Power => Trigger::Power,
+        Kind::Sleep => Trigger::Sleep,
+        Kind::S3resume => return Err(hvm_only().at("trigger")),
+    };
+    if trigger != Trigger::Nmi && !domain.hvm {
+        return Err(hvm_only().at("trigger"));
+    }
+    if args.vcpu >= domain.vcpus {
+        let why = format!("{} has no vCPU {}", context.label(domain.id), args.vcpu);
+        return Err(Failure::new(Class::Usage, why).remedy("see 'xn vcpu-list'").at("trigger"));
+    }
+    context.control()?.trigger(domain.id, trigger, VcpuId::new(args.vcpu)).at(|| "trigger")
+}
+
+fn hvm_only() -> Failure {
+    Failure::new(Class::Usage, "only HVM guests have that button")
+        .remedy("PV guests take 'nmi'; 'xn shutdown' and 'xn reboot' ask them to end")
 }

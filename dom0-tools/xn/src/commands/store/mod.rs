@@ -2,8 +2,15 @@
 //! `xn store`: the tree that domains and tools share.
 
 use crate::context::Context;
-use crate::error::{Class, Failure};
+use crate::error::{At, Failure};
 use crate::output::OutputArgs;
+
+mod escape;
+mod quota;
+mod rights;
+mod tree;
+mod values;
+mod watch;
 
 /// What `xn store` can do.
 #[derive(Debug, clap::Subcommand)]
@@ -151,6 +158,17 @@ pub(crate) struct QuotaArgs {
 }
 
 /// Carries out `xn store`.
-pub(crate) fn run(_command: &Command, _context: &mut Context) -> Result<(), Failure> {
-    Err(Failure::new(Class::Failed, "this command is not built yet"))
+pub(crate) fn run(command: &Command, context: &mut Context) -> Result<(), Failure> {
+    let done = match command {
+        Command::Ls(args) => tree::ls(args, context),
+        Command::List(args) => tree::list(args, context),
+        Command::Read(args) => values::read(args, context),
+        Command::Write(args) => values::write(args, context),
+        Command::Rm(args) => values::rm(args, context),
+        Command::Exists(args) => values::exists(args, context),
+        Command::Watch(args) => watch::run(args, context),
+        Command::Chmod(args) => rights::chmod(args, context),
+        Command::Quota(args) => quota::run(args, context),
+    };
+    done.at(|| "store")
 }
