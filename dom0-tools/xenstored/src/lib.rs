@@ -3,7 +3,10 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod bytes;
+mod control;
 mod domains;
+mod effect;
 mod perms;
 mod quota;
 mod requests;
@@ -13,5 +16,6 @@ mod tree;
 mod view;
 mod watch;
 
-pub use quota::{Limits, Usage};
-pub use store::{Action, ConnId, Outcome, Store};
+pub use effect::Effect;
+pub use quota::{Limits, Quota, Refusals, Usage};
+pub use store::{Action, ConnId, Outcome, Ring, Store};

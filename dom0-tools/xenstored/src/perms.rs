@@ -104,6 +104,12 @@ impl Perms {
         self.named.len().saturating_add(1)
     }
 
+    /// Whether an entry is about `domain`, the owner's among them.
+    #[must_use]
+    pub(crate) fn mention(&self, domain: DomId) -> bool {
+        self.owner == domain || self.named.iter().any(|(named, _)| *named == domain)
+    }
+
     /// Whether `who` may. The first entry that names the domain decides, the default only if none does.
     #[must_use]
     pub(crate) fn allow(&self, who: Who, needed: Access) -> bool {

@@ -2,10 +2,14 @@
 #![forbid(unsafe_code)]
 //! The requests any client may make: nodes, watches, transactions.
 
+use crate::effect::Kind;
 use crate::perms::{Access, Perms};
+use crate::quota::{Quota, Refusal};
 use crate::store::{ConnId, Connection, Outcome, Store};
 use crate::transaction::Transaction;
 use crate::tree::Node;
+use crate::view::View;
+use crate::watch::Change;
 use hypercalls::io::xs_wire::{PAYLOAD_MAX, XsMessageType};
 use xenstore::{Error, Message, Path, one_string, strings};
 
@@ -18,23 +22,14 @@ impl Store {
         self.connections.get_mut(&from).ok_or(Error::Io)
     }
 
-    pub(crate) fn read_op(&mut self, from: ConnId, request: &Message) -> Result<Vec<u8>, Error> {
+    pub(crate) fn read_op(&mut self, from: ConnId, request: &Message) -> Result<Vec<u8>, Refusal> {
         let (raw, offset) = if request.kind == XsMessageType::DIRECTORY_PART {
             let (parts, _) = strings(&request.payload);
-            let [path, offset, ..] = parts.as_slice() else { return Err(Error::Invalid) };
-            let offset = str::from_utf8(offset).ok().and_then(|text| text.parse().ok()).ok_or(Error::Invalid)?;
-            (*path, offset)
+            let [path, offset, ..] = parts.as_slice() else { return Err(Error::Invalid.into()) };
+            (*path, leading_number(offset))
         } else {
             (one_string(&request.payload).ok_or(Error::Invalid)?, 0)
         };
-        if request.kind == XsMessageType::GET_PERMS {
-            let path = Path::resolve_or_special(raw, self.home(from))?;
-            if path.is_special() {
-                let who = self.connection(from)?.who;
-                let perms = self.special.get(&path).ok_or(Error::NotFound)?;
-                return if perms.allow(who, Access::READ) { Ok(perms.to_wire()) } else { Err(Error::Access) };
-            }
-        }
         let path = Path::resolve(raw, self.home(from))?;
         let kind = request.kind;
         let read = |node: &Node| match kind {
@@ -47,7 +42,7 @@ impl Store {
         Ok(answer)
     }
 
-    pub(crate) fn write_op(&mut self, from: ConnId, request: &Message, out: &mut Outcome) -> Result<(), Error> {
+    pub(crate) fn write_op(&mut self, from: ConnId, request: &Message, out: &mut Outcome) -> Result<(), Refusal> {
         let changes = match request.kind {
             XsMessageType::SET_PERMS => self.set_perms(from, request)?,
             XsMessageType::WRITE => {
@@ -61,7 +56,7 @@ impl Store {
                 let raw = one_string(&request.payload).ok_or(Error::Invalid)?;
                 let path = Path::resolve(raw, self.home(from))?;
                 let remove = kind == XsMessageType::RM;
-                let act = |view: &mut crate::view::View<'_>| {
+                let act = |view: &mut View<'_>| {
                     if remove { view.rm(&path) } else { view.mkdir(&path) }
                 };
                 self.with_view(from, request.tx_id, act)?.1
@@ -72,56 +67,74 @@ impl Store {
         Ok(())
     }
 
-    fn set_perms(&mut self, from: ConnId, request: &Message) -> Result<Vec<crate::watch::Change>, Error> {
+    fn set_perms(&mut self, from: ConnId, request: &Message) -> Result<Vec<Change>, Refusal> {
         let (parts, _) = strings(&request.payload);
         let (raw, entries) = parts.split_first().ok_or(Error::Invalid)?;
         if entries.is_empty() {
-            return Err(Error::Invalid);
+            return Err(Error::Invalid.into());
         }
         let who = self.connection(from)?.who;
-        if !who.is_privileged() && entries.len() > self.limits.perms {
-            return Err(Error::NoSpace);
+        if !who.is_privileged() && self.limits.exceeded(Quota::Perms, entries.len()) {
+            return Err(Refusal::Quota(Quota::Perms));
         }
         let perms = Perms::parse(entries)?;
         let path = Path::resolve_or_special(raw, self.home(from))?;
         if path.is_special() {
             let old = self.special.get_mut(&path).ok_or(Error::Invalid)?;
             if !old.allow(who, Access::WRITE_OWN) {
-                return Err(Error::Access);
+                return Err(Error::Access.into());
             }
-            *old = perms;
+            *old = perms.clone();
+            self.note(Kind::Special(path, perms));
             return Ok(Vec::new());
         }
         Ok(self.with_view(from, request.tx_id, |view| view.set_perms(&path, perms))?.1)
     }
 
-    pub(crate) fn watch_op(&mut self, from: ConnId, request: &Message, out: &mut Outcome) -> Result<(), Error> {
-        let limit = self.limits.watches;
-        let connection = self.connection(from)?;
+    pub(crate) fn watch_op(&mut self, from: ConnId, request: &Message, out: &mut Outcome) -> Result<(), Refusal> {
+        let Connection { who, ring_of, .. } = *self.connection(from)?;
         if request.kind == XsMessageType::RESET_WATCHES {
-            connection.watches.clear();
-            connection.transactions.clear();
+            self.reset(from);
             out.messages.push((from, request.answer(b"OK\0")));
             return Ok(());
         }
         let (parts, _) = strings(&request.payload);
-        let [raw, token, ..] = parts.as_slice() else { return Err(Error::Invalid) };
-        let path = Path::resolve_or_special(raw, &connection.home)?;
+        let [raw, token] = *parts.as_slice() else { return Err(Error::Invalid.into()) };
+        let path = Path::resolve_or_special(raw, self.home(from))?;
         if request.kind == XsMessageType::UNWATCH {
-            connection.watches.remove(&path, token)?;
+            if !self.watches.remove(from, &path, token) {
+                return Err(Error::NotFound.into());
+            }
+            if let Some(domain) = ring_of {
+                self.note(Kind::Unwatch(domain, path, token.to_vec()));
+            }
             out.messages.push((from, request.answer(b"OK\0")));
             return Ok(());
         }
-        if connection.watches.has(&path, token) {
-            return Err(Error::Exists);
+        if self.watches.has(from, &path, token) {
+            return Err(Error::Exists.into());
         }
-        if !connection.who.is_privileged() && connection.watches.count() > limit {
-            return Err(Error::TooBig);
+        if !who.is_privileged() && self.limits.exceeded(Quota::Watches, self.watches.count(from)) {
+            return Err(Refusal::Quota(Quota::Watches));
         }
         let cut = path.as_str().len().saturating_sub(raw.len());
-        let first = connection.watches.add(path, token, cut);
-        out.messages.extend([(from, request.answer(b"OK\0")), (from, first)]);
+        if let Some(domain) = ring_of {
+            self.note(Kind::Watch(domain, path.clone(), token.to_vec(), u32::try_from(cut).unwrap_or_default()));
+        }
+        let first = self.watches.add(from, path, token, cut);
+        out.messages.push((from, request.answer(b"OK\0")));
+        out.messages.extend(first.map(|first| (from, first)));
         Ok(())
+    }
+
+    /// Drops all watches and transactions of a connection.
+    pub(crate) fn reset(&mut self, connection: ConnId) {
+        self.watches.clear(connection);
+        let Some(own) = self.connections.get_mut(&connection) else { return };
+        own.transactions.clear();
+        if let Some(domain) = own.ring_of {
+            self.note(Kind::Reset(domain));
+        }
     }
 
     pub(crate) fn transaction_start(
@@ -129,15 +142,15 @@ impl Store {
         from: ConnId,
         request: &Message,
         out: &mut Outcome,
-    ) -> Result<(), Error> {
-        let (limit, transaction) = (self.limits.transactions, Transaction::start(&self.tree));
+    ) -> Result<(), Refusal> {
+        let (limits, transaction) = (self.limits, Transaction::start(&self.tree));
         let connection = self.connection(from)?;
         if request.tx_id != 0 {
             let known = connection.transactions.contains_key(&request.tx_id);
-            return Err(if known { Error::Busy } else { Error::NotFound });
+            return Err(if known { Error::Busy } else { Error::NotFound }.into());
         }
-        if !connection.who.is_privileged() && connection.transactions.len() > limit {
-            return Err(Error::NoSpace);
+        if !connection.who.is_privileged() && limits.exceeded(Quota::Transactions, connection.transactions.len()) {
+            return Err(Refusal::Quota(Quota::Transactions));
         }
         let mut id = connection.last_transaction;
         loop {
@@ -148,29 +161,35 @@ impl Store {
         }
         connection.last_transaction = id;
         connection.transactions.insert(id, transaction);
+        if let Some(domain) = connection.ring_of {
+            self.note(Kind::Start(domain, id));
+        }
         out.messages.push((from, request.answer(format!("{id}\0").as_bytes())));
         Ok(())
     }
 
-    pub(crate) fn transaction_end(&mut self, from: ConnId, request: &Message, out: &mut Outcome) -> Result<(), Error> {
-        let limit = self.limits.nodes;
+    pub(crate) fn transaction_end(&mut self, from: ConnId, request: &Message, out: &mut Outcome) -> Result<(), Refusal> {
+        let limit = self.limits.get(Quota::Nodes);
         let connection = self.connection(from)?;
-        let who = connection.who;
+        let (who, ring_of) = (connection.who, connection.ring_of);
         if request.tx_id != 0 && !connection.transactions.contains_key(&request.tx_id) {
-            return Err(Error::NotFound);
+            return Err(Error::NotFound.into());
         }
         let commit = match one_string(&request.payload) {
             Some(b"T") => true,
             Some(b"F") => false,
-            _ => return Err(Error::Invalid),
+            _ => return Err(Error::Invalid.into()),
         };
         let transaction = connection.transactions.remove(&request.tx_id).ok_or(Error::NotFound)?;
+        if let Some(domain) = ring_of {
+            self.note(Kind::End(domain, request.tx_id));
+        }
         let mut changes = Vec::new();
         if commit {
             let more = transaction.log.nodes.get(&who.domain).copied().unwrap_or_default();
             let nodes = self.counters.usage(who.domain).nodes.saturating_add_signed(more);
             if !who.is_privileged() && more > 0 && nodes > limit {
-                return Err(Error::NoSpace);
+                return Err(Refusal::Quota(Quota::Nodes));
             }
             let log = transaction.commit(&mut self.tree)?;
             changes = self.settle(log);
@@ -179,6 +198,15 @@ impl Store {
         self.fire(&changes, out);
         Ok(())
     }
+}
+
+/// As C's `atoi` reads it: the digits there are at the start, negative numbers too, of which any is beyond the end.
+fn leading_number(text: &[u8]) -> usize {
+    if text.first() == Some(&b'-') {
+        return usize::MAX;
+    }
+    let digits = text.strip_prefix(b"+").unwrap_or(text).iter().take_while(|byte| byte.is_ascii_digit());
+    digits.fold(0, |value: usize, digit| value.saturating_mul(10).saturating_add(usize::from(digit - b'0')))
 }
 
 fn names(node: &Node) -> Vec<u8> {

@@ -2,15 +2,16 @@
 #![forbid(unsafe_code)]
 //! The store: connections, and one request in, answers and events out.
 
-use crate::perms::{Perms, Who};
-use crate::quota::{Counters, Limits, Usage};
+use crate::effect::{Effect, Kind};
+use crate::perms::{Access, Perms, Who};
+use crate::quota::{Counters, Limits, Quota, Refusal, Usage};
 use crate::transaction::{Log, Transaction};
 use crate::tree::Tree;
 use crate::view::View;
 use crate::watch::{Change, Watches};
 use hypercalls::ids::DomId;
 use hypercalls::io::xs_wire::XsMessageType;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use xenstore::{Error, Message, Path};
 
 /// A connection, from [`Store::connect`].
@@ -20,7 +21,8 @@ pub struct ConnId(u64);
 /// What the server has to do before the request can be answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Map the ring of a domain and bind its port, then call [`Store::introduced`] or answer with [`Message::refusal`].
+    /// Map the ring of a domain and bind its port, then call [`Store::introduced`] or answer with [`Message::refusal`]. A domain that is known
+    /// already keeps its page, gets the new port and starts afresh.
     Introduce {
         /// The domain.
         domain: DomId,
@@ -31,6 +33,10 @@ pub enum Action {
     },
     /// Drop the ring of a domain that was released; the request is answered already.
     Release(DomId),
+    /// Write a line to the log.
+    Print(String),
+    /// Log every request, or not any more.
+    Trace(bool),
 }
 
 /// What came of a request.
@@ -40,16 +46,41 @@ pub struct Outcome {
     pub messages: Vec<(ConnId, Message)>,
     /// Work for the server.
     pub action: Option<Action>,
+    /// A limit was met.
+    pub refused: Option<(DomId, Quota)>,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
     pub(crate) who: Who,
-    // Where relative paths begin; empty for a local client.
+    // Where relative paths begin.
     pub(crate) home: String,
-    pub(crate) watches: Watches,
+    // The domain whose ring it is; what happens to it is noted, as it outlives the server.
+    pub(crate) ring_of: Option<DomId>,
     pub(crate) transactions: BTreeMap<u32, Transaction>,
     pub(crate) last_transaction: u32,
+}
+
+/// A domain that was introduced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Domain {
+    pub(crate) connection: ConnId,
+    pub(crate) frame: u64,
+    pub(crate) port: u32,
+    pub(crate) shut_down: bool,
+}
+
+/// A domain with a ring, as the server has to open it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ring {
+    /// Whose.
+    pub domain: DomId,
+    /// Its connection.
+    pub connection: ConnId,
+    /// The frame of its page, as it was introduced with.
+    pub frame: u64,
+    /// The domain's port, as it was introduced with.
+    pub port: u32,
 }
 
 /// The store.
@@ -59,10 +90,11 @@ pub struct Store {
     pub(crate) limits: Limits,
     pub(crate) counters: Counters,
     pub(crate) connections: BTreeMap<ConnId, Connection>,
-    pub(crate) introduced: BTreeSet<DomId>,
-    pub(crate) shut_down: BTreeSet<DomId>,
+    pub(crate) watches: Watches,
+    pub(crate) domains: BTreeMap<DomId, Domain>,
     pub(crate) targets: BTreeMap<DomId, DomId>,
     pub(crate) special: BTreeMap<Path, Perms>,
+    pub(crate) effects: Vec<Effect>,
     last_connection: u64,
 }
 
@@ -79,23 +111,27 @@ impl Store {
             limits,
             counters,
             connections: BTreeMap::new(),
-            introduced: BTreeSet::new(),
-            shut_down: BTreeSet::new(),
+            watches: Watches::default(),
+            domains: BTreeMap::new(),
             targets: BTreeMap::new(),
             special: names.map(|name| (name, perms.clone())).collect(),
+            effects: Vec::new(),
             last_connection: 0,
         }
     }
 
-    /// A new client: a local one of dom0, or the ring of a domain.
-    pub fn connect(&mut self, ring_of: Option<DomId>) -> ConnId {
+    /// A new local client, which is dom0's.
+    pub fn connect(&mut self) -> ConnId {
+        self.open(DomId::DOM0, None)
+    }
+
+    pub(crate) fn open(&mut self, domain: DomId, ring_of: Option<DomId>) -> ConnId {
         self.last_connection = self.last_connection.saturating_add(1);
         let id = ConnId(self.last_connection);
-        let domain = ring_of.unwrap_or(DomId::DOM0);
         let connection = Connection {
             who: Who { domain, target: self.targets.get(&domain).copied() },
-            home: ring_of.map(home_of).unwrap_or_default(),
-            watches: Watches::default(),
+            home: home_of(domain),
+            ring_of,
             transactions: BTreeMap::new(),
             last_transaction: 0,
         };
@@ -106,6 +142,7 @@ impl Store {
     /// A client is gone, and with it its watches and transactions.
     pub fn disconnect(&mut self, connection: ConnId) {
         self.connections.remove(&connection);
+        self.watches.clear(connection);
     }
 
     /// What a domain has in use.
@@ -119,15 +156,24 @@ impl Store {
         let mut outcome = Outcome::default();
         let Some(who) = self.connections.get(&from).map(|connection| connection.who) else { return outcome };
         if let Err(error) = self.dispatch(from, who, request, &mut outcome) {
-            if matches!(error, Error::NoSpace | Error::TooBig) {
-                self.counters.refuse(who.domain);
+            if let Refusal::Quota(quota) = error {
+                self.refuse(who.domain, quota);
+                outcome.refused = Some((who.domain, quota));
             }
-            outcome.messages.push((from, request.refusal(error)));
+            outcome.messages.push((from, request.refusal(error.error())));
         }
         outcome
     }
 
-    fn dispatch(&mut self, from: ConnId, who: Who, request: &Message, out: &mut Outcome) -> Result<(), Error> {
+    /// Counts that a limit was met.
+    pub fn refuse(&mut self, domain: DomId, quota: Quota) {
+        self.counters.refuse(domain, quota);
+        for (id, refusals) in self.counters.take_changed() {
+            self.note(Kind::Refused(id, refusals));
+        }
+    }
+
+    fn dispatch(&mut self, from: ConnId, who: Who, request: &Message, out: &mut Outcome) -> Result<(), Refusal> {
         use XsMessageType as Op;
         match request.kind {
             Op::READ | Op::DIRECTORY | Op::DIRECTORY_PART | Op::GET_PERMS => {
@@ -146,11 +192,11 @@ impl Store {
             }
             Op::INTRODUCE | Op::RELEASE | Op::RESUME | Op::SET_TARGET | Op::CONTROL => {
                 if !who.is_privileged() {
-                    return Err(Error::Access);
+                    return Err(Error::Access.into());
                 }
                 self.toolstack_op(from, request, out)
             }
-            _ => Err(Error::NotSupported),
+            _ => Err(Error::NotSupported.into()),
         }
     }
 
@@ -159,8 +205,8 @@ impl Store {
         &mut self,
         from: ConnId,
         tx_id: u32,
-        act: impl FnOnce(&mut View<'_>) -> Result<T, Error>,
-    ) -> Result<(T, Vec<Change>), Error> {
+        act: impl FnOnce(&mut View<'_>) -> Result<T, Refusal>,
+    ) -> Result<(T, Vec<Change>), Refusal> {
         let Self { tree, connections, limits, counters, .. } = self;
         let connection = connections.get_mut(&from).ok_or(Error::Io)?;
         let who = connection.who;
@@ -176,8 +222,9 @@ impl Store {
         Ok((value, self.settle(log)))
     }
 
-    /// Counts nodes; returns the changes, which are fired after the answer.
+    /// Counts nodes and notes what was done; returns the changes, which are fired after the answer.
     pub(crate) fn settle(&mut self, log: Log) -> Vec<Change> {
+        self.effects.extend(log.done.into_iter().map(Effect));
         for (owner, change) in log.nodes {
             self.counters.add_nodes(owner, change);
         }
@@ -187,9 +234,11 @@ impl Store {
     /// Sends the events of `changes` to everybody who hears them.
     pub(crate) fn fire(&self, changes: &[Change], out: &mut Outcome) {
         for change in changes {
-            for (id, connection) in &self.connections {
-                let events = connection.watches.fire(connection.who, change);
-                out.messages.extend(events.into_iter().map(|event| (*id, event)));
+            for (id, watch) in self.watches.hearing(change) {
+                let Some(connection) = self.connections.get(&id) else { continue };
+                if change.readable.iter().any(|perms| perms.allow(connection.who, Access::READ)) {
+                    out.messages.extend(watch.event(&change.path).map(|event| (id, event)));
+                }
             }
         }
     }

@@ -52,10 +52,14 @@ impl Node {
 
     /// Calls `visit` for everything below, children before their parent, and then for itself.
     pub(crate) fn walk(&self, path: &Path, visit: &mut impl FnMut(&Path, &Self)) {
-        for (name, node) in &self.children {
-            node.walk(&path.child(name), visit);
+        // Not by recursion: a path may have a thousand parts. What is listed after its parent is visited before it.
+        let mut all = vec![(path.clone(), self)];
+        let mut next = 0;
+        while let Some((path, node)) = all.get(next).cloned() {
+            all.extend(node.children.iter().map(|(name, child)| (path.child(name), &**child)));
+            next = next.saturating_add(1);
         }
-        visit(path, self);
+        all.iter().rev().for_each(|(path, node)| visit(path, node));
     }
 }
 
@@ -72,6 +76,20 @@ impl Tree {
     pub(crate) fn new(root_perms: Perms) -> Self {
         let root = Node { value: Rc::new([]), perms: root_perms, generation: 1, children: Vec::new() };
         Self { root: Rc::new(root), generation: 1 }
+    }
+
+    /// Calls `visit` for every node, parents before their children and those in their order.
+    pub(crate) fn walk(&self, visit: &mut impl FnMut(&Path, &Node)) {
+        let mut todo = vec![(Path::root(), &*self.root)];
+        while let Some((path, node)) = todo.pop() {
+            visit(&path, node);
+            todo.extend(node.children.iter().rev().map(|(name, child)| (path.child(name), &**child)));
+        }
+    }
+
+    /// Lets no later change have a generation as low as this one.
+    pub(crate) fn count_from(&mut self, generation: u64) {
+        self.generation = self.generation.max(generation);
     }
 
     /// The generation of the last change anywhere.

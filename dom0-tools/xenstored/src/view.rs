@@ -2,8 +2,9 @@
 #![forbid(unsafe_code)]
 //! The tree as one request sees it, in or out of a transaction: checks rights and quotas, and notes what was done.
 
+use crate::effect::Kind;
 use crate::perms::{Access, Perms, Who};
-use crate::quota::{self, Counters, Limits};
+use crate::quota::{self, Counters, Limits, Quota, Refusal};
 use crate::transaction::Log;
 use crate::tree::{Node, Tree};
 use crate::watch::Change;
@@ -19,31 +20,32 @@ pub(crate) struct View<'s> {
 }
 
 impl View<'_> {
-    fn touch(&mut self, path: &Path) -> Result<(), Error> {
+    fn touch(&mut self, path: &Path) -> Result<(), Refusal> {
         if !self.in_transaction || self.log.accessed.contains(path) {
             return Ok(());
         }
-        if !self.who.is_privileged() && self.log.accessed.len() >= self.limits.transaction_nodes {
-            return Err(Error::NoSpace);
+        let would_be = self.log.accessed.len().saturating_add(1);
+        if !self.who.is_privileged() && self.limits.exceeded(Quota::TransactionNodes, would_be) {
+            return Err(Refusal::Quota(Quota::TransactionNodes));
         }
         self.log.accessed.insert(path.clone());
         Ok(())
     }
 
     /// The node, if it is there and `needed` is granted. If it is missing, the closest node above decides whether the client may know.
-    pub(crate) fn get(&mut self, path: &Path, needed: Access) -> Result<&Node, Error> {
+    pub(crate) fn get(&mut self, path: &Path, needed: Access) -> Result<&Node, Refusal> {
         self.touch(path)?;
         if self.tree.get(path).is_none() {
             let above = self.closest(path)?;
             let known = self.tree.get(&above).is_some_and(|node| node.perms().allow(self.who, needed));
-            return Err(if known { Error::NotFound } else { Error::Access });
+            return Err(if known { Error::NotFound } else { Error::Access }.into());
         }
         let node = self.tree.get(path).ok_or(Error::NotFound)?;
-        if node.perms().allow(self.who, needed) { Ok(node) } else { Err(Error::Access) }
+        if node.perms().allow(self.who, needed) { Ok(node) } else { Err(Error::Access.into()) }
     }
 
     /// The closest node above that is there.
-    fn closest(&mut self, path: &Path) -> Result<Path, Error> {
+    fn closest(&mut self, path: &Path) -> Result<Path, Refusal> {
         let mut above = path.parent();
         loop {
             self.touch(&above)?;
@@ -54,20 +56,21 @@ impl View<'_> {
         }
     }
 
-    fn fits(&self, value: usize, perms: usize, children: usize) -> Result<(), Error> {
-        let fits = quota::node_bytes(value, perms, children) < self.limits.node_bytes;
-        if self.who.is_privileged() || fits { Ok(()) } else { Err(Error::NoSpace) }
+    fn fits(&self, value: usize, perms: usize, children: usize) -> Result<(), Refusal> {
+        let bytes = quota::node_bytes(value, perms, children).saturating_add(1);
+        let fits = self.who.is_privileged() || !self.limits.exceeded(Quota::NodeBytes, bytes);
+        if fits { Ok(()) } else { Err(Refusal::Quota(Quota::NodeBytes)) }
     }
 
     /// `XS_WRITE`.
-    pub(crate) fn write(&mut self, path: &Path, value: &[u8]) -> Result<(), Error> {
+    pub(crate) fn write(&mut self, path: &Path, value: &[u8]) -> Result<(), Refusal> {
         match self.get(path, Access::WRITE) {
             Ok(node) => {
                 let (perms, children) = (node.perms().clone(), quota::children_bytes(node));
                 self.fits(value.len(), perms.count(), children)?;
                 self.put(path, value, perms);
             }
-            Err(Error::NotFound) => self.create(path, value)?,
+            Err(Refusal::Error(Error::NotFound)) => self.create(path, value)?,
             Err(error) => return Err(error),
         }
         self.fire(path, None);
@@ -75,10 +78,10 @@ impl View<'_> {
     }
 
     /// `XS_MKDIR`: a node that is there stays as it is, and no watch fires.
-    pub(crate) fn mkdir(&mut self, path: &Path) -> Result<(), Error> {
+    pub(crate) fn mkdir(&mut self, path: &Path) -> Result<(), Refusal> {
         match self.get(path, Access::WRITE) {
             Ok(_) => Ok(()),
-            Err(Error::NotFound) => {
+            Err(Refusal::Error(Error::NotFound)) => {
                 self.create(path, b"")?;
                 self.fire(path, None);
                 Ok(())
@@ -88,7 +91,7 @@ impl View<'_> {
     }
 
     /// Makes the node and those missing above it. Everything is checked before anything is made.
-    fn create(&mut self, path: &Path, value: &[u8]) -> Result<(), Error> {
+    fn create(&mut self, path: &Path, value: &[u8]) -> Result<(), Refusal> {
         let above = self.closest(path)?;
         let mut missing = Vec::new();
         let mut at = path.clone();
@@ -97,7 +100,7 @@ impl View<'_> {
             self.touch(&at)?;
             at = parent;
         }
-        let Some(parent) = self.tree.get(&above) else { return Err(Error::Io) };
+        let parent = self.tree.get(&above).ok_or(Error::Io)?;
         let inherited = parent.perms();
         let perms = if self.who.is_privileged() { inherited.clone() } else { inherited.with_owner(self.who.domain) };
         let names = quota::children_bytes(parent).saturating_add(missing.last().map_or(0, |(_, bytes)| *bytes));
@@ -115,37 +118,39 @@ impl View<'_> {
         Ok(())
     }
 
-    fn may_own(&self, more: usize) -> Result<(), Error> {
+    fn may_own(&self, more: usize) -> Result<(), Refusal> {
         let domain = self.who.domain;
         let noted = self.log.nodes.get(&domain).copied().unwrap_or_default();
         let used = self.counters.usage(domain).nodes.saturating_add_signed(noted);
-        let fits = used.saturating_add(more as u64) <= self.limits.nodes;
-        if self.who.is_privileged() || fits { Ok(()) } else { Err(Error::NoSpace) }
+        let fits = self.who.is_privileged() || used.saturating_add(more as u64) <= self.limits.get(Quota::Nodes);
+        if fits { Ok(()) } else { Err(Refusal::Quota(Quota::Nodes)) }
     }
 
     fn put(&mut self, path: &Path, value: &[u8], perms: Perms) {
         if self.in_transaction {
-            self.log.note_put(path);
+            self.log.note_put(path, self.tree.get(path).is_none());
+        } else {
+            self.log.done.push(Kind::Put(path.clone(), value.to_vec(), perms.clone()));
         }
         self.tree.put(path, value, perms);
     }
 
     /// `XS_RM`: a node that is not there is as good as removed, if its parent is.
-    pub(crate) fn rm(&mut self, path: &Path) -> Result<(), Error> {
+    pub(crate) fn rm(&mut self, path: &Path) -> Result<(), Refusal> {
         match self.get(path, Access::WRITE) {
-            Ok(_) if *path == Path::root() => Err(Error::Invalid),
+            Ok(_) if *path == Path::root() => Err(Error::Invalid.into()),
             Ok(_) => self.remove(path),
-            Err(Error::NotFound) => {
+            Err(Refusal::Error(Error::NotFound)) => {
                 let parent = path.parent();
                 self.touch(&parent)?;
-                self.tree.get(&parent).map(|_| ()).ok_or(Error::NotFound)
+                self.tree.get(&parent).map(|_| ()).ok_or(Refusal::Error(Error::NotFound))
             }
             Err(error) => Err(error),
         }
     }
 
     /// Removes without asking.
-    pub(crate) fn remove(&mut self, path: &Path) -> Result<(), Error> {
+    pub(crate) fn remove(&mut self, path: &Path) -> Result<(), Refusal> {
         let parent = path.parent();
         self.touch(&parent)?;
         let above = self.tree.get(&parent).map(|node| node.perms().clone());
@@ -157,6 +162,9 @@ impl View<'_> {
             self.touch(node)?;
         }
         self.tree.remove(path);
+        if !self.in_transaction {
+            self.log.done.push(Kind::Remove(path.clone()));
+        }
         for (node, perms) in gone {
             self.log.count(perms.owner(), -1);
             if self.in_transaction {
@@ -169,11 +177,11 @@ impl View<'_> {
     }
 
     /// `XS_SET_PERMS`.
-    pub(crate) fn set_perms(&mut self, path: &Path, perms: Perms) -> Result<(), Error> {
+    pub(crate) fn set_perms(&mut self, path: &Path, perms: Perms) -> Result<(), Refusal> {
         let node = self.get(path, Access::WRITE_OWN)?;
         let (old, value, children) = (node.perms().clone(), node.value().to_vec(), quota::children_bytes(node));
         if !self.who.is_privileged() && perms.owner() != old.owner() {
-            return Err(Error::NotPermitted);
+            return Err(Error::NotPermitted.into());
         }
         self.fits(value.len(), perms.count(), children)?;
         self.log.count(old.owner(), -1);

@@ -56,7 +56,7 @@ proptest! {
     #[test]
     fn agrees_with_a_map(steps in prop::collection::vec(step(), 1..60)) {
         let mut store = Store::new(Limits::default());
-        let client = store.connect(None);
+        let client = store.connect();
         let mut main = Map::new();
         // Id, work copy, the map at the start.
         let mut open: Option<(u32, Map, Map)> = None;
@@ -126,7 +126,7 @@ proptest! {
     #[test]
     fn no_bytes_panic(op in 0_u32..24, tx in 0_u32..2, payload in prop::collection::vec(prop::sample::select(b"/a@0T\0 n".to_vec()), 0..12)) {
         let mut store = Store::new(Limits::default());
-        for client in [store.connect(None), store.connect(Some(hypercalls::ids::DomId::new(3)))] {
+        for client in [store.connect(), store.attach(hypercalls::ids::DomId::new(3), 1, 1)] {
             store.handle(client, &Message::new(Op::TRANSACTION_START, 1, 0, b"\0"));
             store.handle(client, &Message::new(Op::new(op), 1, tx, &payload));
         }

@@ -16,13 +16,13 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let mut store = Store::new(Limits::default());
-        let dom0 = store.connect(None);
-        let guest = store.connect(Some(DomId::new(1)));
-        let mut bench = Self { store, dom0, guest };
+        let dom0 = store.connect();
+        let mut bench = Self { store, dom0, guest: dom0 };
         let request = Message::new(Op::INTRODUCE, 0, 0, b"1\x0077\x003\0");
         let action = bench.store.handle(dom0, &request).action;
         assert_eq!(action, Some(Action::Introduce { domain: DomId::new(1), frame: 77, port: 3 }));
-        bench.store.introduced(dom0, &request, DomId::new(1));
+        bench.store.introduced(dom0, &request, DomId::new(1), 77, 3);
+        bench.guest = bench.store.ring_of(DomId::new(1)).unwrap();
         bench.ok(dom0, Op::WRITE, 0, b"/local/domain/1/data\0");
         bench.ok(dom0, Op::SET_PERMS, 0, b"/local/domain/1/data\0n1\0");
         bench
@@ -91,7 +91,7 @@ fn guests_are_kept_in_their_place() {
         }
     }
     assert_eq!(b.text(g, Op::MKDIR, 0, b"data/more\0"), "ENOSPC\0");
-    assert_eq!(b.store.usage(DomId::new(1)).refused, 3);
+    assert_eq!(b.store.usage(DomId::new(1)).refused.total(), 3);
     b.ok(d, Op::RM, 0, b"/local/domain/1/data\0");
     assert_eq!(b.store.usage(DomId::new(1)).nodes, 0);
 }
