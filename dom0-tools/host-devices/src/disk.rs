@@ -24,8 +24,12 @@ pub struct DiskSpec {
     pub target: PathBuf,
     /// Whether the guest may write.
     pub writable: bool,
+    /// Whether it is shown as a CD-ROM drive.
+    pub cdrom: bool,
     /// Whether the guest may discard blocks.
     pub discard: bool,
+    /// Whether the guest is told that it can trust dom0 with its data.
+    pub trusted: bool,
 }
 
 /// What stands behind a disk.
@@ -106,6 +110,7 @@ impl Disk {
         let number = self.spec.number.to_string();
         let (front, back) = (nodes::frontend(domain, "vbd", &number), nodes::backend(domain, "vbd", &number));
         let flag = |on: bool| if on { "1" } else { "0" }.to_owned();
+        let kind = if self.spec.cdrom { "cdrom" } else { "disk" };
         let frontend = Dir::of_guest(
             front.clone(),
             domain,
@@ -114,8 +119,8 @@ impl Disk {
                 ("backend-id", "0".into()),
                 ("state", nodes::INITIALISING.into()),
                 ("virtual-device", number),
-                ("device-type", "disk".into()),
-                ("trusted", "1".into()),
+                ("device-type", kind.into()),
+                ("trusted", flag(self.spec.trusted)),
                 ("protocol", "x86_64-abi".into()),
             ],
         );
@@ -126,13 +131,13 @@ impl Disk {
                 ("frontend", front),
                 ("frontend-id", domain.raw().to_string()),
                 ("online", "1".into()),
-                ("removable", "0".into()),
+                ("removable", flag(self.spec.cdrom)),
                 ("bootable", "1".into()),
                 ("state", nodes::INITIALISING.into()),
                 ("dev", self.spec.name.clone()),
                 ("type", "phy".into()),
                 ("mode", if self.spec.writable { "w" } else { "r" }.into()),
-                ("device-type", "disk".into()),
+                ("device-type", kind.into()),
                 ("discard-enable", flag(self.spec.discard && self.spec.writable)),
                 ("specification", "xen".into()),
                 ("params", self.target.display().to_string()),
@@ -204,7 +209,9 @@ mod tests {
     use super::*;
 
     fn spec(target: &Path) -> DiskSpec {
-        DiskSpec { name: "xvda".into(), number: 51712, target: target.into(), writable: true, discard: true }
+        let name = "xvda".to_owned();
+        let target = target.to_owned();
+        DiskSpec { name, number: 51712, target, writable: true, cdrom: false, discard: true, trusted: true }
     }
 
     fn failure(target: &Path) -> (ErrorKind, String) {

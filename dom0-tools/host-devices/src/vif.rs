@@ -35,6 +35,8 @@ pub struct VifSpec {
     pub mtu: Option<u32>,
     /// The guest's IP addresses, for those who read them in the store.
     pub ip: Option<String>,
+    /// Whether the guest is told not to trust dom0 with its data.
+    pub untrusted: bool,
 }
 
 impl VifSpec {
@@ -82,7 +84,7 @@ impl VifSpec {
                 ("state", nodes::INITIALISING.into()),
                 ("handle", handle.clone()),
                 ("mac", mac.to_string()),
-                ("trusted", "1".into()),
+                ("trusted", if self.untrusted { "0" } else { "1" }.into()),
                 ("mtu", self.mtu.unwrap_or(1500).to_string()),
             ],
         )
