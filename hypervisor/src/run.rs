@@ -6,8 +6,8 @@
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 
-use crate::domain::vcpu::{Vcpu, VcpuState, pending};
 use crate::domain::units::by_unit;
+use crate::domain::vcpu::{Vcpu, VcpuState, pending};
 use crate::domain::{end, events, shared_info, shutdown};
 use crate::keys;
 use crate::mm::flush;
@@ -39,6 +39,7 @@ pub(crate) fn softirqs(cpu: &CpuLocal) -> bool {
     if bits & softirq::ENDS != 0 {
         end::look();
     }
+    events::console_output();
     if bits & softirq::SERIAL != 0 {
         events::console_input(keys::handle);
     }

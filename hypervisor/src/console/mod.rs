@@ -32,6 +32,9 @@ static OUTPUTS: SpinLock<Outputs> =
 /// `console_to_ring`: the ring keeps dom0's text too.
 static GUEST_TO_RING: AtomicBool = AtomicBool::new(false);
 
+/// The ring has got text since somebody asked.
+static RING_NEWS: AtomicBool = AtomicBool::new(false);
+
 /// Starts the ring and the `log` macros; nothing is shown yet. Needs the heap.
 pub(crate) fn init() {
     resize_ring(ring::DEFAULT_BYTES);
@@ -89,6 +92,11 @@ pub(crate) fn read_ring(from: Option<u32>, out: &mut [u8]) -> (usize, u32) {
     OUTPUTS.lock().ring.read(from, out)
 }
 
+/// Has the ring got text since the last call?
+pub(crate) fn take_ring_news() -> bool {
+    RING_NEWS.load(Ordering::Relaxed) && RING_NEWS.swap(false, Ordering::AcqRel)
+}
+
 /// Forgets ring text before a position; see [`ConsoleRing::clear`].
 pub(crate) fn clear_ring(before: u32) {
     OUTPUTS.lock().ring.clear(before);
@@ -103,12 +111,17 @@ impl Outputs {
             screen.write(text);
         }
     }
+
+    fn keep(&mut self, text: &[u8]) {
+        self.ring.push(text);
+        RING_NEWS.store(true, Ordering::Release);
+    }
 }
 
 impl Write for Outputs {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.show(text.as_bytes());
-        self.ring.push(text.as_bytes());
+        self.keep(text.as_bytes());
         Ok(())
     }
 }
@@ -119,7 +132,7 @@ pub(crate) fn write(text: &[u8]) {
     let mut outputs = OUTPUTS.lock();
     outputs.show(text);
     if GUEST_TO_RING.load(Ordering::Relaxed) {
-        outputs.ring.push(text);
+        outputs.keep(text);
     }
 }
 

@@ -136,6 +136,13 @@ pub(crate) fn notify_pirq(domain: &Domain, pirq: Pirq) -> bool {
     delivery.map(|delivery| deliver(domain, delivery)).is_some()
 }
 
+/// Tells the domain that reads the console ring when there is something in it.
+pub(crate) fn console_output() {
+    if console::take_ring_news() {
+        notify_global_virq(Virq::CON_RING);
+    }
+}
+
 /// The serial port has input: takes it, and tells the domain that reads the console. `run_key` does what debug keys stand for.
 pub(crate) fn console_input(run_key: fn(char)) {
     if console::receive(run_key) {

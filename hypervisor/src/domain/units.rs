@@ -47,6 +47,11 @@ pub(crate) fn unregister(vcpu: &Arc<Vcpu>) -> bool {
     true
 }
 
+/// How many vCPUs there are.
+pub(crate) fn count() -> usize {
+    UNITS.lock().iter().flatten().count()
+}
+
 /// The vCPU of a unit.
 pub(crate) fn by_unit(unit: u32) -> Option<Arc<Vcpu>> {
     UNITS.lock().get(unit as usize).cloned().flatten()

@@ -3,6 +3,8 @@
 //! Letters are Xen's where the thing exists here.
 #![forbid(unsafe_code)]
 
+mod usage;
+
 use core::sync::atomic::Ordering;
 
 use event_channels::StatusKind;
@@ -38,6 +40,7 @@ const KEYS: &[Key] = &[
     key('g', "grant tables", grants),
     Key { prints: false, ..key('h', "this help", help) },
     key('i', "guests' interrupts", interrupts),
+    key('l', "what is used, and by whom", usage::print),
     key('m', "memory", memory),
     key('n', "NMI counts", nmis),
     key('q', "domains and vCPUs", domains),
