@@ -49,6 +49,8 @@ fn leaves(view: impl Fn(u32, u32) -> Leaf) -> Vec<CpuidLeaf> {
                     }
                 }
             }
+            // Those who read the list expect both levels.
+            0xb => (0..2).for_each(|index| add(0xb, index, view(0xb, index))),
             7 => (0..=first.eax.min(1)).for_each(|index| add(7, index, view(7, index))),
             0xd => (0..63).for_each(|index| {
                 let words = view(0xd, index);
@@ -75,17 +77,22 @@ fn write_lists(
     (nr_msrs, msrs): (&mut u32, GuestHandle<MsrEntry>),
 ) -> Result<(), Errno> {
     let (room, msr_room) = (*nr_leaves as usize, *nr_msrs as usize);
-    if room < known.len() || msr_room < MSRS.len() {
+    // A list that the caller has no address for is not wanted, whatever its length says.
+    if !leaves.is_null() && room < known.len() || !msrs.is_null() && msr_room < MSRS.len() {
         return Err(Errno::ENOBUFS);
     }
-    for (index, leaf) in (0..).zip(known) {
-        guest_access::write_at(leaves, index, leaf)?;
+    if !leaves.is_null() {
+        for (index, leaf) in (0..).zip(known) {
+            guest_access::write_at(leaves, index, leaf)?;
+        }
+        *nr_leaves = known.len() as u32;
     }
-    for (index, idx) in (0..).zip(MSRS) {
-        guest_access::write_at(msrs, index, &MsrEntry { idx, flags: 0, val: 0 })?;
+    if !msrs.is_null() {
+        for (index, idx) in (0..).zip(MSRS) {
+            guest_access::write_at(msrs, index, &MsrEntry { idx, flags: 0, val: 0 })?;
+        }
+        *nr_msrs = MSRS.len() as u32;
     }
-    *nr_leaves = known.len() as u32;
-    *nr_msrs = MSRS.len() as u32;
     Ok(())
 }
 
