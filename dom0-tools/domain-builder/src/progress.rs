@@ -4,6 +4,8 @@
 
 use std::ops::ControlFlow;
 
+use hypercalls::DomId;
+
 use crate::error::{BuildError, Result, Step};
 
 /// What is being done right now.
@@ -13,6 +15,11 @@ pub enum Progress {
     Unpacking,
     /// Checking a RAM disk that was not seen before.
     CheckingRamdisk,
+    /// The domain exists and has a number, but no memory yet. What it needs besides can be made from here on.
+    Created {
+        /// Its number.
+        domid: DomId,
+    },
     /// Giving the domain its memory.
     Populating {
         /// Pages it has.

@@ -14,7 +14,7 @@ use xen_control::{Control, ControlError, Level, NewDomain, Share};
 use crate::config::{Config, Uuid};
 use crate::error::{BuildError, Class, Result, Step};
 use crate::kernel::{Cache, KernelImage, Origin, image_error};
-use crate::progress::{Callback, Progress};
+use crate::progress::{self, Callback, Progress};
 use crate::ramdisk::Ramdisk;
 use guest_image::{ImageError, Plan, Request, Role};
 use memory::{GuestMemory, MemoryError};
@@ -147,6 +147,7 @@ impl Prepared {
     pub fn build<'a>(mut self, control: &'a Control, callback: &mut Callback<'_>) -> Result<BuiltDomain<'a>> {
         let domain = self.create(control)?;
         let domid = domain.domid();
+        progress::report(callback, || Step::Create, Progress::Created { domid })?;
         self.limit(control, domid)?;
         cpus::place(control, domid, &self.config)?;
         let port =
