@@ -91,6 +91,8 @@ pub(crate) enum Command {
     NetworkDetach(network::DetachArgs),
     /// List a domain's network interfaces
     NetworkList(network::ListArgs),
+    /// Make a bridge for guests, and give dom0 an address on it
+    NetworkBridge(network::BridgeArgs),
     /// Send a magic system request to a domain
     Sysrq(sysrq::Args),
     /// Send a trigger such as an NMI to a domain
@@ -152,10 +154,195 @@ impl Refusal {
         let _ = std::io::stdout().write_all(text.as_bytes());
         ExitCode::SUCCESS
     }
+}
 
-    /// The kind, for tests.
-    #[cfg(test)]
-    fn kind(&self) -> clap::error::ErrorKind {
-        self.0.kind()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn read(line: &str) -> Result<Command, Refusal> {
+        let words = std::iter::once("xn").chain(line.split_whitespace());
+        parse(words.map(OsString::from)).map(|cli| cli.command)
+    }
+
+    /// For each command the shapes `xl` takes, and ours.
+    const GOOD: &[&str] = &[
+        "create demo",
+        "create -c -p -q -n -F -e -V demo.cfg memory=256 vcpus=2",
+        "create -f demo.cfg name='x'",
+        "create --defconfig=demo.cfg --dryrun --quiet -o json",
+        "config-update demo /etc/xen/demo.cfg memory=256",
+        "config-update demo -f demo.cfg",
+        "destroy demo",
+        "destroy -f 0",
+        "shutdown demo",
+        "shutdown -a",
+        "shutdown -aw",
+        "shutdown -ww -F a b",
+        "shutdown --all --wait --timeout 5",
+        "reboot -F demo",
+        "reboot -a -w",
+        "pause demo",
+        "unpause 3",
+        "rename demo web",
+        "console demo",
+        "console -t pv -n 0 demo",
+        "list",
+        "list -l",
+        "list --long demo 3",
+        "list -v -Z -c -n",
+        "list --verbose --context --cpupool --numa -o json",
+        "vm-list",
+        "vm-list -o json",
+        "domid demo",
+        "domname 3",
+        "uptime",
+        "uptime -s demo",
+        "info",
+        "info -n",
+        "info --numa -o json",
+        "info free_memory",
+        "claims",
+        "dmesg",
+        "dmesg -c",
+        "dmesg --clear -o json",
+        "debug-keys qr",
+        "vcpu-list",
+        "vcpu-list demo 0 -o json",
+        "vcpu-set demo 2",
+        "vcpu-set -i demo 2",
+        "vcpu-pin demo 0 1",
+        "vcpu-pin demo all 0-1,^0 all",
+        "vcpu-pin demo 3 - 6-9",
+        "vcpu-pin -f demo 3 3,4 -",
+        "mem-set demo 256m",
+        "mem-max demo 1g",
+        "block-attach demo /dev/vg/x,raw,xvdb,rw",
+        "block-attach demo format=raw vdev=xvdb target=/x.img",
+        "block-detach demo xvdb",
+        "block-detach --force demo 51728",
+        "block-list demo",
+        "block-list a b -o json",
+        "network-attach demo",
+        "network-attach demo bridge=xenbr0 mac=00:16:3e:01:02:03",
+        "network-detach demo 0",
+        "network-detach demo 00:16:3e:01:02:03",
+        "network-list demo -o json",
+        "sysrq demo s",
+        "trigger demo nmi",
+        "trigger demo s3resume 1",
+        "store ls",
+        "store ls -fp /local -o json",
+        "store list -p /local /vm",
+        "store read -p /a /b",
+        "store read -R /a",
+        "store write /a 1 /b -2",
+        "store rm -t /a",
+        "store exists /a",
+        "store watch -n 2 /a @releaseDomain",
+        "store chmod -r -u /a n0 r1",
+        "store quota",
+        "store quota demo",
+        "store quota --set nodes=2000",
+        "monitor",
+        "-v list",
+    ];
+
+    const BAD: &[&str] = &[
+        "",
+        "creat demo",
+        "destroy",
+        "shutdown",
+        "shutdown -a demo",
+        "pause",
+        "rename demo",
+        "domid",
+        "domname demo",
+        "list -x",
+        "list -o xml",
+        "vcpu-set demo",
+        "vcpu-set demo many",
+        "vcpu-pin demo 0",
+        "mem-set demo",
+        "sysrq demo",
+        "sysrq demo ss",
+        "trigger demo nmx",
+        "store",
+        "store lss",
+        "store read",
+        "store write /a",
+        "store watch -n x /a",
+        "store chmod /a",
+        "store quota demo --set nodes=1",
+        "block-detach demo",
+        "console",
+    ];
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn command_lines_are_read() {
+        for line in GOOD {
+            if let Err(refusal) = read(line) {
+                panic!("{line}: {}", refusal.text());
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_has_a_line_here() {
+        for command in Cli::command().get_subcommands() {
+            let name = command.get_name();
+            let words = |line: &&&str| line.split_whitespace().any(|word| word == name);
+            assert!(GOOD.iter().any(|line| words(&line)), "{name}");
+            for below in command.get_subcommands().map(clap::Command::get_name) {
+                assert!(GOOD.iter().any(|line| line.starts_with(&format!("{name} {below}"))), "{name} {below}");
+            }
+        }
+    }
+
+    #[test]
+    fn wrong_command_lines_are_refused() {
+        for line in BAD {
+            assert!(read(line).is_err_and(|refusal| refusal.0.use_stderr()), "{line}");
+        }
+    }
+
+    #[test]
+    fn every_help_has_an_example() {
+        for command in Cli::command().get_subcommands() {
+            let below: Vec<_> = command.get_subcommands().collect();
+            let all = if below.is_empty() { vec![command] } else { below };
+            for command in all {
+                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.contains("Example: xn "), "{}", command.get_name());
+                assert!(help.contains(command.get_name()), "{}", command.get_name());
+            }
+        }
+    }
+
+    #[test]
+    fn near_words_are_offered() {
+        assert!(read("creat demo").err().unwrap().text().contains("'create'"));
+        assert!(read("list --verbos").err().unwrap().text().contains("'--verbose'"));
+        assert!(read("trigger demo nmii").err().unwrap().text().contains("'nmi'"));
+        assert!(read("save demo x").err().unwrap().text().contains("'xl save' has no counterpart"));
+    }
+
+    #[test]
+    fn options_are_what_they_say() {
+        let Command::Shutdown(args) = read("shutdown -aww").unwrap_or_else(|refusal| panic!("{}", refusal.text()))
+        else {
+            panic!("another command");
+        };
+        assert!(args.all && args.wait == 2 && args.timeout == 120);
+        let Command::VcpuPin(args) = read("vcpu-pin demo 3 - 6-9").unwrap_or_else(|_| panic!("refused")) else {
+            panic!("another command");
+        };
+        assert_eq!((args.hard.as_str(), args.soft.as_deref()), ("-", Some("6-9")));
     }
 }

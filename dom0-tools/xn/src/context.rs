@@ -78,7 +78,7 @@ impl Context {
     /// The name of a domain, if it has one.
     pub(crate) fn name(&self, domain: DomId) -> Result<Option<String>, Failure> {
         let name = self.store()?.find_text(&format!("/local/domain/{}/name", domain.raw()))?;
-        Ok(name.or_else(|| (domain == DomId::DOM0).then(|| DOM0_NAME.into())))
+        Ok(name.or_else(|| default_name(domain)))
     }
 
     /// `NAME (ID)` for messages; only the number where the store cannot be asked.
@@ -111,9 +111,9 @@ impl Context {
             let name = match &nameless {
                 None => self.name(info.id).unwrap_or_else(|failure| {
                     nameless = Some(failure);
-                    None
+                    default_name(info.id)
                 }),
-                Some(_) => None,
+                Some(_) => default_name(info.id),
             };
             domains.push(Domain::new(info, name));
         }
@@ -125,7 +125,9 @@ impl Context {
 }
 
 /// What dom0 is called where nobody has written its name.
-const DOM0_NAME: &str = "Domain-0";
+fn default_name(domain: DomId) -> Option<String> {
+    (domain == DomId::DOM0).then(|| "Domain-0".into())
+}
 
 fn unknown_name(name: &str, named: &[(DomId, String)]) -> Failure {
     let known = named.iter().map(|(_, name)| name.as_str());

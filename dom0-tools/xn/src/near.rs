@@ -10,8 +10,8 @@ pub(crate) fn words<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) ->
             let other = name.to_lowercase();
             let edits = strsim::damerau_levenshtein(&lower, &other);
             let part = lower.len() >= 2 && (other.starts_with(&lower) || other.contains(&lower));
-            // A third of the word may be wrong; shorter words allow one edit.
-            (part || edits <= (lower.chars().count() / 3).max(1)).then_some((edits, name))
+            // Half of a short word may be wrong, three letters of a long one.
+            (part || edits <= (lower.chars().count() / 2).clamp(1, 3)).then_some((edits, name))
         })
         .collect();
     found.sort_unstable();
@@ -42,6 +42,7 @@ mod tests {
         assert_eq!(words("web", NAMES), ["web1", "web2"]);
         assert_eq!(words("WEB1", NAMES), ["web1", "web2"]);
         assert!(words("quite-different", NAMES).is_empty());
+        assert_eq!(words("wbe1", NAMES), ["web1", "web2"]);
         assert!(words("", NAMES).is_empty());
     }
 

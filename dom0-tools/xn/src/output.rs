@@ -5,13 +5,12 @@ use crate::error::{Class, Failure};
 use serde::Serialize;
 use std::io::{self, Write};
 
-/// How a command prints.
+/// How a command prints: columns or lines for people, or one JSON document (README.md has the schemas).
+// The variants have no doc comments, as clap would make a paragraph of help from each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
-    /// Columns or lines for people.
     #[default]
     Table,
-    /// One JSON document; the schemas are in README.md.
     Json,
 }
 

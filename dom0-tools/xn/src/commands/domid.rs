@@ -33,7 +33,7 @@ pub(crate) fn domid(args: &IdArgs, context: &mut Context) -> Result<(), Failure>
 /// From number to name.
 pub(crate) fn domname(args: &NameArgs, context: &mut Context) -> Result<(), Failure> {
     let domain = context.domain(&args.id.to_string()).at(|| "domname")?;
-    let Some(name) = context.name(domain)? else {
+    let Some(name) = context.name(domain).at(|| "domname")? else {
         return Err(Failure::new(Class::NoDomain, format!("domain {} has no name", args.id)).at("domname"));
     };
     args.output.print(&name, |name| format!("{name}\n"))

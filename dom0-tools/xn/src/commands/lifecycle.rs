@@ -10,7 +10,7 @@ use xen_control::DomainInfo;
 
 /// Options of `xn shutdown` and `xn reboot`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: xn shutdown -w demo")]
+#[command(after_help = "Example: xn shutdown -w demo; xn reboot demo")]
 pub(crate) struct EndArgs {
     /// All guests
     #[arg(short = 'a', long, conflicts_with = "domains")]

@@ -151,6 +151,9 @@ pub(crate) struct ChmodArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: xn store quota demo")]
 pub(crate) struct QuotaArgs {
+    /// Set a limit instead, until the server ends
+    #[arg(long, value_name = "LIMIT=NUMBER", conflicts_with = "domain")]
+    pub(crate) set: Option<String>,
     /// Name or number; all domains without
     pub(crate) domain: Option<String>,
     #[command(flatten)]
