@@ -10,7 +10,8 @@ use hypercalls::io::xs_wire::PAYLOAD_MAX;
 use std::fmt::Write;
 use xenstore::{Error, Message, strings};
 
-const HELP: &str = "check\t\nlog\ton|off\nmemreport\t\nprint\t<string>\nquota\t[set <name> <val>|<domid>]\nusage\t[<domid>]\nhelp\t\n";
+const HELP: &str =
+    "check\t\nlog\ton|off\nmemreport\t\nprint\t<string>\nquota\t[set <name> <val>|<domid>]\nusage\t[<domid>]\nhelp\t\n";
 
 impl Store {
     pub(crate) fn control(&mut self, request: &Message, out: &mut Outcome) -> Result<Vec<u8>, Refusal> {

@@ -82,7 +82,9 @@ impl Store {
     }
 
     fn put_shut_down(&mut self, id: DomId, shut_down: bool) -> bool {
-        let Some(domain) = self.domains.get_mut(&id).filter(|domain| domain.shut_down != shut_down) else { return false };
+        let Some(domain) = self.domains.get_mut(&id).filter(|domain| domain.shut_down != shut_down) else {
+            return false;
+        };
         domain.shut_down = shut_down;
         self.note(Kind::ShutDown(id, shut_down));
         true
@@ -180,7 +182,8 @@ impl Store {
         }
         let changes = self.settle(log);
         self.fire(&changes, out);
-        let special: Vec<_> = self.special.iter().filter_map(|(path, perms)| Some((path.clone(), perms.without(domain)?))).collect();
+        let special: Vec<_> =
+            self.special.iter().filter_map(|(path, perms)| Some((path.clone(), perms.without(domain)?))).collect();
         for (path, perms) in special {
             self.special.insert(path.clone(), perms.clone());
             self.note(Kind::Special(path, perms));

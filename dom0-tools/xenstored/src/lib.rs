@@ -10,6 +10,7 @@ mod effect;
 mod perms;
 mod quota;
 mod requests;
+pub mod server;
 mod store;
 mod transaction;
 mod tree;

@@ -168,7 +168,12 @@ impl Store {
         Ok(())
     }
 
-    pub(crate) fn transaction_end(&mut self, from: ConnId, request: &Message, out: &mut Outcome) -> Result<(), Refusal> {
+    pub(crate) fn transaction_end(
+        &mut self,
+        from: ConnId,
+        request: &Message,
+        out: &mut Outcome,
+    ) -> Result<(), Refusal> {
         let limit = self.limits.get(Quota::Nodes);
         let connection = self.connection(from)?;
         let (who, ring_of) = (connection.who, connection.ring_of);

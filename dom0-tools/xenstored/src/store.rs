@@ -16,7 +16,7 @@ use xenstore::{Error, Message, Path};
 
 /// A connection, from [`Store::connect`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnId(u64);
+pub struct ConnId(pub(crate) u64);
 
 /// What the server has to do before the request can be answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,6 +143,12 @@ impl Store {
     pub fn disconnect(&mut self, connection: ConnId) {
         self.connections.remove(&connection);
         self.watches.clear(connection);
+    }
+
+    /// The limits.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// What a domain has in use.

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#![forbid(unsafe_code)]
+//! The turns of the server. A turn takes one request at a time from each client that has any, round and round, until nothing is left or the
+//! turn has been long enough; writes down what was done; and only then sends answers and gives room in the rings back.
+
+use super::journal::Journal;
+use super::log::Log;
+use super::peer::{Ended, Link, Page, Peer};
+use super::queue::Queue;
+use super::record::Entry;
+use super::ring::{Broken, Ring};
+use super::xen::Xen;
+use crate::Quota;
+use crate::store::{Action, ConnId, Outcome, Store};
+use hypercalls::ids::DomId;
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use xenstore::{Error, Message};
+
+/// So many requests in a turn, ...
+const REQUESTS: usize = 256;
+/// ... or so long.
+const LONG: Duration = Duration::from_millis(5);
+/// A local client with so many unread bytes has to read before it may ask on, ...
+const LOCAL_STALL: usize = 1 << 20;
+/// ... and is closed with so many.
+const LOCAL_MOST: usize = 16 << 20;
+
+/// The server, without its event loop.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    pub(crate) store: Store,
+    pub(crate) log: Log,
+    pub(crate) xen: Option<Xen>,
+    pub(crate) peers: HashMap<ConnId, Peer>,
+    journal: Option<Journal>,
+    rings: HashMap<DomId, ConnId>,
+    ready: VecDeque<ConnId>,
+    touched: Vec<ConnId>,
+    entries: Vec<Entry>,
+}
+
+impl Hub {
+    pub(crate) fn new(store: Store, log: Log, xen: Option<Xen>) -> Self {
+        Self {
+            store,
+            log,
+            xen,
+            peers: HashMap::new(),
+            journal: None,
+            rings: HashMap::new(),
+            ready: VecDeque::new(),
+            touched: Vec::new(),
+            entries: Vec::new(),
+        }
+    }
+
+    /// Whether a turn would find something to do.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.ready.is_empty() || !self.touched.is_empty()
+    }
+
+    /// Takes a client on.
+    pub(crate) fn add(&mut self, id: ConnId, peer: Peer) {
+        if let Some(domain) = peer.domain() {
+            self.rings.insert(domain, id);
+        }
+        self.peers.insert(id, peer);
+        self.make_ready(id);
+        self.touch(id);
+    }
+
+    /// A client may have sent or read something.
+    pub(crate) fn wake(&mut self, id: ConnId) {
+        self.make_ready(id);
+        self.touch(id);
+    }
+
+    fn make_ready(&mut self, id: ConnId) {
+        if let Some(peer) = self.peers.get_mut(&id).filter(|peer| !peer.ready && peer.ended.is_none()) {
+            peer.ready = true;
+            self.ready.push_back(id);
+        }
+    }
+
+    fn touch(&mut self, id: ConnId) {
+        if let Some(peer) = self.peers.get_mut(&id).filter(|peer| !peer.touched) {
+            peer.touched = true;
+            self.touched.push(id);
+        }
+    }
+
+    /// One turn.
+    pub(crate) fn turn(&mut self) {
+        let start = Instant::now();
+        for _ in 0..REQUESTS {
+            let Some(id) = self.ready.pop_front() else { break };
+            self.serve(id);
+            if start.elapsed() > LONG {
+                break;
+            }
+        }
+        self.finish();
+    }
+
+    /// Handles one request of a client, if it has one.
+    fn serve(&mut self, id: ConnId) {
+        let limits = *self.store.limits();
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        peer.ready = false;
+        if peer.ended.is_some() {
+            return;
+        }
+        let stalls = match peer.domain() {
+            Some(DomId::DOM0) => false,
+            Some(_) => peer.queue.len() as u64 >= limits.get(Quota::Outstanding),
+            None => peer.queue.bytes() > LOCAL_STALL,
+        };
+        peer.stalled = stalls;
+        if stalls {
+            return self.touch(id);
+        }
+        let mut filled = false;
+        let request = loop {
+            match Message::decode(&peer.input) {
+                Ok(Some((request, used))) => {
+                    peer.input.drain(..used);
+                    peer.mark_dirty();
+                    break Some(request);
+                }
+                Ok(None) if filled => break None,
+                Ok(None) => match peer.fill() {
+                    Ok(true) => {
+                        peer.mark_dirty();
+                        filled = true;
+                    }
+                    Ok(false) => return self.touch(id),
+                    Err(why) => return self.end(id, why),
+                },
+                Err(_) => return self.end(id, Broken::TooLong.into()),
+            }
+        };
+        self.touch(id);
+        // There may be more; whether there is costs one look in the next round.
+        self.make_ready(id);
+        if let Some(request) = request {
+            self.handle(id, &request);
+        }
+    }
+
+    fn handle(&mut self, id: ConnId, request: &Message) {
+        if self.log.trace {
+            let (kind, tx, payload) = (request.kind, request.tx_id, request.payload.escape_ascii());
+            self.log.line(format_args!("{id:?} asks {kind:?} tx {tx} {payload}"));
+        }
+        let outcome = self.store.handle(id, request);
+        let action = self.deliver(outcome);
+        match action {
+            None => {}
+            Some(Action::Introduce { domain, frame, port }) => {
+                let outcome = match self.introduce(domain, frame, port) {
+                    Ok(ring) => {
+                        let outcome = self.store.introduced(id, request, domain, frame, port);
+                        self.note_effects();
+                        self.introduced(domain, ring, port);
+                        outcome
+                    }
+                    Err(why) => {
+                        self.log.domain(domain, format_args!("cannot be introduced: {why}"));
+                        Outcome { messages: vec![(id, request.refusal(Error::Invalid))], ..Outcome::default() }
+                    }
+                };
+                self.deliver(outcome);
+            }
+            Some(Action::Release(domain)) => self.log.forget(domain),
+            Some(Action::Print(text)) => self.log.line(format_args!("{text}")),
+            Some(Action::Trace(on)) => self.log.trace = on,
+        }
+    }
+
+    /// Maps the ring of a domain that is new.
+    fn introduce(&mut self, domain: DomId, frame: u64, remote: u32) -> Result<Option<Ring<Page>>, String> {
+        let known = self.store.ring_of(domain).and_then(|id| self.peers.get_mut(&id));
+        let Some(xen) = &mut self.xen else { return Err("there is no Xen".to_owned()) };
+        if let Some(own) = known.and_then(Peer::ring_mut) {
+            // Only the channel is new, and the domain starts afresh.
+            if let Some(port) = own.port.take() {
+                xen.unbind(port).map_err(|error| error.to_string())?;
+            }
+            let id = self.store.ring_of(domain).ok_or("it has no connection")?;
+            own.port = Some(xen.bind(domain, remote, id)?);
+            own.ring.clear().map_err(|why| why.to_string())?;
+            return Ok(None);
+        }
+        let page = xen.map(domain, frame)?;
+        Ring::open(page).map(Some).map_err(|why| why.to_string())
+    }
+
+    fn introduced(&mut self, domain: DomId, ring: Option<Ring<Page>>, remote: u32) {
+        let Some(id) = self.store.ring_of(domain) else { return };
+        if let Some(ring) = ring {
+            let bound = self.xen.as_mut().map(|xen| xen.bind(domain, remote, id)).transpose();
+            let port = bound.unwrap_or_else(|why| {
+                self.log.domain(domain, format_args!("is not served: {why}"));
+                None
+            });
+            self.add(id, Peer::of_ring(domain, ring, port));
+        } else if let Some(peer) = self.peers.get_mut(&id) {
+            peer.input.clear();
+            peer.queue = Queue::default();
+        }
+        self.note_progress(id);
+        self.wake(id);
+    }
+
+    pub(crate) fn note_progress(&mut self, id: ConnId) {
+        let progress = self.peers.get(&id).and_then(Peer::progress);
+        self.entries.extend(progress.map(|(domain, progress)| Entry::Ring(domain, progress)));
+    }
+
+    fn note_effects(&mut self) {
+        self.entries.extend(self.store.take_effects().into_iter().map(Entry::Effect));
+    }
+
+    /// Queues messages, and notes what the store did.
+    pub(crate) fn deliver(&mut self, outcome: Outcome) -> Option<Action> {
+        self.note_effects();
+        if let Some((domain, quota)) = outcome.refused {
+            let limit = self.store.limits().get(quota);
+            self.log.domain(domain, format_args!("refused: beyond {limit}: {}", quota.meaning()));
+        }
+        let memory = usize::try_from(self.store.limits().get(Quota::Memory)).unwrap_or(usize::MAX);
+        for (to, message) in outcome.messages {
+            let Some(peer) = self.peers.get_mut(&to).filter(|peer| peer.ended.is_none()) else { continue };
+            let Some(bytes) = peer.queue.push(&message) else { continue };
+            let (domain, waiting) = (peer.domain(), peer.queue.bytes());
+            if let Some(domain) = domain {
+                self.entries.push(Entry::Output(domain, bytes));
+            }
+            self.touch(to);
+            let most = match domain {
+                Some(DomId::DOM0) => usize::MAX,
+                Some(_) => memory,
+                None => LOCAL_MOST,
+            };
+            if waiting > most {
+                if let Some(domain) = domain {
+                    self.store.refuse(domain, Quota::Memory);
+                    self.note_effects();
+                }
+                self.end(to, Broken::NotReading.into());
+            }
+        }
+        if let Some(Action::Release(domain)) = outcome.action {
+            self.drop_ring(domain);
+        }
+        outcome.action
+    }
+
+    /// The store knows the domain no more.
+    fn drop_ring(&mut self, domain: DomId) {
+        let Some(peer) = self.rings.remove(&domain).and_then(|id| self.peers.remove(&id)) else { return };
+        if let (Link::Ring(own), Some(xen)) = (peer.link, &mut self.xen)
+            && let Some(port) = own.port
+            && let Err(error) = xen.unbind(port)
+        {
+            self.log.line(format_args!("domain {}: its event channel: {error}", domain.raw()));
+        }
+    }
+
+    /// Serves a client no more; a local one is closed at the end of the turn.
+    fn end(&mut self, id: ConnId, why: Ended) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        match (peer.domain(), &why) {
+            (Some(domain), Ended::Broken(broken)) => {
+                self.log.domain(domain, format_args!("is not served any more: {broken}"));
+                if let Some(own) = peer.ring_mut() {
+                    // The page cannot refuse: its size was checked when it was mapped.
+                    let _told = own.ring.refuse(*broken);
+                }
+                peer.queue = Queue::default();
+            }
+            (None, Ended::Broken(broken)) => self.log.line(format_args!("a local client is closed: {broken}")),
+            (None, Ended::Failed(error)) => self.log.domain(DomId::DOM0, format_args!("a local client: {error}")),
+            _ => {}
+        }
+        peer.ended = Some(why);
+        self.touch(id);
+    }
+
+    /// Looks which domains have died.
+    pub(crate) fn look_for_dead(&mut self) {
+        let Some(xen) = &self.xen else { return };
+        let there = match xen.domains() {
+            Ok(there) => there,
+            Err(why) => return self.log.line(format_args!("{why}")),
+        };
+        let known: Vec<DomId> = self.store.rings().map(|ring| ring.domain).filter(|id| *id != DomId::DOM0).collect();
+        for domain in known {
+            let outcome = match there.get(&domain) {
+                Some(info) if info.dying => self.store.domain_gone(domain),
+                Some(info) if info.shutdown.is_some() => self.store.domain_shut_down(domain),
+                Some(_) => continue,
+                None => self.store.domain_gone(domain),
+            };
+            if let Some(Action::Release(domain)) = self.deliver(outcome) {
+                self.log.forget(domain);
+            }
+        }
+    }
+
+    /// Begins to write down what is done from now on, with a description of all that is.
+    pub(crate) fn keep(&mut self, folder: &Path) -> io::Result<()> {
+        let description = super::restore::describe(&self.store, &self.peers);
+        self.store.take_effects().clear();
+        self.entries.clear();
+        self.journal = Some(Journal::create(folder, &description)?);
+        Ok(())
+    }
+
+    /// Writes down what was done, then lets everybody see it.
+    pub(crate) fn finish(&mut self) {
+        for id in &self.touched {
+            let Some(peer) = self.peers.get_mut(id) else { continue };
+            let input = peer.input.clone();
+            if let Some(own) = peer.ring_mut().filter(|own| own.dirty) {
+                own.dirty = false;
+                self.entries.push(Entry::Input(own.domain, own.ring.consumed, input));
+            }
+        }
+        self.write_down();
+        for id in std::mem::take(&mut self.touched) {
+            self.show(id);
+        }
+    }
+
+    fn write_down(&mut self) {
+        let entries = std::mem::take(&mut self.entries);
+        let Some(journal) = &mut self.journal else { return };
+        let mut done = journal.append(&entries);
+        if done.is_err() || journal.is_long() {
+            let description = super::restore::describe(&self.store, &self.peers);
+            done = journal.renew(&description);
+        }
+        if let Err(error) = done {
+            // Serving on is the lesser evil: without the store, no domain can do anything.
+            self.log.line(format_args!("cannot write the state down; a restart would lose changes: {error}"));
+        }
+    }
+
+    /// Sends what waits, and closes what has ended.
+    fn show(&mut self, id: ConnId) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        peer.touched = false;
+        let flushed = if matches!(peer.ended, Some(Ended::Broken(_))) { Ok(false) } else { peer.flush() };
+        let (stalled, ready, ended) = (peer.stalled, peer.ready, peer.ended.is_some());
+        if let Link::Ring(own) = &mut peer.link
+            && let (Some(port), Some(xen)) = (own.port, &self.xen)
+        {
+            let mut done = Ok(());
+            if matches!(flushed, Ok(true)) {
+                done = xen.events.notify(port);
+            }
+            // As long as there is something to read, no event is needed; a domain that is not served gets none.
+            if own.masked && !ready && !ended {
+                own.masked = false;
+                done = done.and(xen.events.unmask(&[port]));
+            }
+            if let Err(error) = done {
+                self.log.domain(own.domain, format_args!("its event channel: {error}"));
+            }
+        } else if ended || flushed.is_err() {
+            self.peers.remove(&id);
+            self.store.disconnect(id);
+            return;
+        }
+        match flushed {
+            Err(why) => {
+                self.end(id, why);
+            }
+            Ok(_) if stalled => {
+                let limit = self.store.limits().get(Quota::Outstanding);
+                let room = self.peers.get(&id).is_some_and(|peer| match peer.domain() {
+                    Some(_) => (peer.queue.len() as u64) < limit,
+                    None => peer.queue.bytes() <= LOCAL_STALL,
+                });
+                if room {
+                    self.make_ready(id);
+                }
+            }
+            Ok(_) => {}
+        }
+    }
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#![forbid(unsafe_code)]
+//! The daemon around the store: sockets and rings, fair turns, and the state that outlives it.
+
+mod detach;
+mod hub;
+mod journal;
+mod log;
+mod options;
+mod peer;
+mod queue;
+mod record;
+mod restore;
+mod ring;
+mod run;
+mod socket;
+mod xen;
+
+pub use run::main;
