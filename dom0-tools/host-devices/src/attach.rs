@@ -132,31 +132,29 @@ fn write_disk(
     Ok(Ok(()))
 }
 
-/// Made-up addresses are tried until one is free; one that the configuration names is taken as it is: two interfaces of different bridges may
-/// well have the same.
+/// An address that is given away already is no obstacle: two interfaces on different bridges may well have the same.
 fn write_vif(nodes: &Nodes<'_>, domain: DomId, vif: &VifSpec, again: bool) -> Result<Result<(), Error>, StoreError> {
     if again && is_written(nodes, domain, "vif", &vif.handle.to_string())? {
         return Ok(Ok(()));
     }
-    let mac = match vif.mac {
-        Some(mac) => {
-            claims::claim_mac(nodes, domain, vif.handle, mac)?;
-            mac
-        }
-        None => loop {
-            let mac = match Mac::random() {
-                Ok(mac) => mac,
-                Err(error) => return Ok(Err(Error::system("random numbers", &error))),
-            };
-            if claims::claim_mac(nodes, domain, vif.handle, mac)? {
-                break mac;
-            }
-        },
-    };
-    for dir in vif.dirs(domain, mac) {
+    claims::claim_mac(nodes, domain, vif.handle, vif.mac)?;
+    for dir in vif.dirs(domain) {
         dir.write(nodes)?;
     }
     Ok(Ok(()))
+}
+
+/// A random address that no domain has.
+///
+/// # Errors
+/// `Store`, or `System` without random numbers.
+pub fn free_mac(store: &Client) -> Result<Mac, Error> {
+    loop {
+        let mac = Mac::random().map_err(|error| Error::system("random numbers", &error))?;
+        if !store.persist(RETURN, |store| claims::is_claimed(&store.nodes(), mac))? {
+            return Ok(mac);
+        }
+    }
 }
 
 /// Whether a transaction whose answer was lost went through: then the drivers are at work already, and no state may be set back.

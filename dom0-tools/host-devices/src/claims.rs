@@ -53,18 +53,22 @@ pub(crate) fn release_disk(nodes: &Nodes<'_>, source: &str, domain: DomId, numbe
     nodes::remove_up_to(nodes, &format!("{DISKS}/{source}/{}-{number}", domain.raw()), "")
 }
 
-/// Notes that an address is given away; false if it already is, to somebody else.
-pub(crate) fn claim_mac(nodes: &Nodes<'_>, domain: DomId, handle: u32, mac: Mac) -> Result<bool, StoreError> {
+/// Notes that an address is given away, unless it already is, to somebody else.
+pub(crate) fn claim_mac(nodes: &Nodes<'_>, domain: DomId, handle: u32, mac: Mac) -> Result<(), StoreError> {
     let path = mac_path(&mac.to_string());
     let own = format!("{}/{handle}", domain.raw());
     if let Some(other) = nodes.find_text(&path)? {
         let user = other.split('/').next().unwrap_or_default();
         if other != own && nodes.exists(&format!("/local/domain/{user}"))? {
-            return Ok(false);
+            return Ok(());
         }
     }
-    nodes.write(&path, own)?;
-    Ok(true)
+    nodes.write(&path, own)
+}
+
+/// Whether an address is given away.
+pub(crate) fn is_claimed(nodes: &Nodes<'_>, mac: Mac) -> Result<bool, StoreError> {
+    nodes.exists(&mac_path(&mac.to_string()))
 }
 
 /// Gives up the claim on an address, if it is this interface's.

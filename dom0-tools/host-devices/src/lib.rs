@@ -19,7 +19,7 @@ mod vif;
 mod wait;
 mod watching;
 
-pub use attach::{attach, check_drivers};
+pub use attach::{attach, check_drivers, free_mac};
 pub use disk::{Disk, DiskSpec};
 pub use error::{Error, ErrorKind};
 pub use links::{LinkNews, Links};

@@ -19,12 +19,12 @@ pub struct Rate {
 }
 
 /// An interface as the configuration describes it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VifSpec {
     /// Its number within the domain, from 0.
     pub handle: u32,
-    /// The guest's address; made up if absent.
-    pub mac: Option<Mac>,
+    /// The guest's address: see [`free_mac`](crate::free_mac) if the configuration has none.
+    pub mac: Mac,
     /// The bridge; [`bridge::DEFAULT`] if absent.
     pub bridge: Option<String>,
     /// The name of dom0's end; `vifDOMAIN.HANDLE` if absent.
@@ -72,7 +72,7 @@ impl VifSpec {
     }
 
     /// The two directories of the store that make the interface.
-    pub(crate) fn dirs(&self, domain: DomId, mac: Mac) -> [Dir; 2] {
+    pub(crate) fn dirs(&self, domain: DomId) -> [Dir; 2] {
         let handle = self.handle.to_string();
         let (front, back) = (nodes::frontend(domain, "vif", &handle), nodes::backend(domain, "vif", &handle));
         let frontend = Dir::of_guest(
@@ -83,7 +83,7 @@ impl VifSpec {
                 ("backend-id", "0".into()),
                 ("state", nodes::INITIALISING.into()),
                 ("handle", handle.clone()),
-                ("mac", mac.to_string()),
+                ("mac", self.mac.to_string()),
                 ("trusted", if self.untrusted { "0" } else { "1" }.into()),
                 ("mtu", self.mtu.unwrap_or(1500).to_string()),
             ],
@@ -96,7 +96,7 @@ impl VifSpec {
             ("state", nodes::INITIALISING.into()),
             // The kernel's driver insists on this node, but only hands it to those who run scripts. There is none.
             ("script", String::new()),
-            ("mac", mac.to_string()),
+            ("mac", self.mac.to_string()),
             ("bridge", self.bridge_name().to_owned()),
             ("handle", handle),
             ("type", "vif".into()),
@@ -125,16 +125,22 @@ mod tests {
 
     #[test]
     fn the_nodes_are_those_xl_writes() {
-        let spec = VifSpec {
-            rate: Some(Rate { bytes: 62_500, interval_us: 50_000 }),
+        let mut spec = VifSpec {
+            handle: 0,
+            mac: Mac::new([0, 0x16, 0x3e, 1, 2, 3]),
+            bridge: None,
             name: Some("web".into()),
-            ..VifSpec::default()
+            rate: Some(Rate { bytes: 62_500, interval_us: 50_000 }),
+            mtu: None,
+            ip: None,
+            untrusted: false,
         };
-        let [front, back] = spec.dirs(DomId::new(5), Mac::new([0, 0x16, 0x3e, 1, 2, 3]));
+        let [front, back] = spec.dirs(DomId::new(5));
         assert_eq!((front.path(), front.get("mac")), ("/local/domain/5/device/vif/0", Some("00:16:3e:01:02:03")));
         assert_eq!((back.path(), back.get("bridge")), ("/local/domain/0/backend/vif/5/0", Some("xenbr0")));
         assert_eq!((back.get("rate"), back.get("vifname")), (Some("62500,50000"), Some("web")));
         assert_eq!(spec.link_name(DomId::new(5)), "web");
-        assert_eq!(VifSpec::default().link_name(DomId::new(5)), "vif5.0");
+        spec.name = None;
+        assert_eq!(spec.link_name(DomId::new(5)), "vif5.0");
     }
 }

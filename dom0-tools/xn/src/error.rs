@@ -82,6 +82,19 @@ impl Failure {
         self
     }
 
+    /// Of another kind than was thought further in.
+    pub(crate) fn class_is(mut self, class: Class) -> Self {
+        self.class = class;
+        self
+    }
+
+    /// What was made before the failure could not be taken back, for this reason.
+    pub(crate) fn and_left(mut self, reason: &Self) -> Self {
+        self.why =
+            format!("{} (and taking back what was done failed: {reason}; 'xn monitor' will try again)", self.why);
+        self
+    }
+
     /// The kind.
     pub(crate) fn class(&self) -> Class {
         self.class

@@ -9,6 +9,8 @@ mod context;
 mod cpu_set;
 mod domain;
 mod error;
+mod guests;
+mod monitor;
 mod near;
 mod output;
 mod size;

@@ -2,7 +2,17 @@
 //! `xn create`.
 
 use crate::context::Context;
-use crate::error::{Class, Failure};
+use crate::error::{At, Class, Failure};
+use crate::guests::configuration;
+use crate::guests::creation::{self, Ready, Wish};
+use crate::guests::record::Lock;
+use crate::guests::signals::Cancel;
+use crate::monitor;
+use domain_builder::Built;
+use domain_builder::config::Config;
+use serde::Serialize;
+use xen_control::Control;
+use xenstore::client::Client;
 
 /// Options of `xn create`.
 #[derive(Debug, clap::Args)]
@@ -39,7 +49,57 @@ pub(crate) struct Args {
     pub(crate) output: crate::output::OutputArgs,
 }
 
+/// What is printed of a new domain.
+#[derive(Debug, Serialize)]
+struct Created {
+    name: String,
+    id: u16,
+    uuid: String,
+}
+
 /// Creates a domain.
-pub(crate) fn run(_args: &Args, _context: &mut Context) -> Result<(), Failure> {
-    Err(Failure::new(Class::Failed, "this command is not built yet"))
+pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
+    let config = configuration::read(args.defconfig.as_deref(), &args.words).at(|| "create")?;
+    let name = config.name.clone();
+    create(args, context, &config).at(|| format!("create {name}"))
+}
+
+fn create(args: &Args, context: &Context, config: &Config) -> Result<(), Failure> {
+    if args.vncviewer {
+        return Err(Failure::new(Class::Usage, "-V: PV guests have no VNC display").remedy("use -c for the console"));
+    }
+    if args.dry_run {
+        return args.output.print(config, ToString::to_string);
+    }
+    let cancel = Cancel::on_signals()?;
+    // A connection of its own: watches are set on it.
+    let store = Client::connect()?;
+    let control = context.control()?;
+    let ready = Ready::check(config, &store, &cancel)?;
+    let lock = Lock::take(ready.uuid())?;
+    let monitored = !args.no_monitor;
+    if monitored {
+        monitor::ensure()?;
+    }
+    let built = ready.make(control, &store, &lock, Wish { monitored, short_runs: 0 }, &cancel)?;
+    if let Err(failure) = start(args, control, &cancel, &built) {
+        return Err(creation::undo(control, &store, built.domid, built.uuid, failure));
+    }
+    drop(lock);
+    let created = Created { name: config.name.clone(), id: built.domid.raw(), uuid: built.uuid.to_string() };
+    if args.output.is_json() {
+        crate::output::json(&created)?;
+    } else if !args.quiet {
+        eprintln!("xn: {} is domain {}", created.name, created.id);
+    }
+    Ok(())
+}
+
+/// From here on the domain is on its own.
+fn start(args: &Args, control: &Control, cancel: &Cancel, built: &Built) -> Result<(), Failure> {
+    cancel.check()?;
+    if !args.paused {
+        control.unpause(built.domid).at(|| "let the domain run")?;
+    }
+    Ok(())
 }

@@ -2,7 +2,12 @@
 //! `xn destroy`.
 
 use crate::context::Context;
-use crate::error::{Class, Failure};
+use crate::error::{At, Class, Failure};
+use crate::guests::record::{self, Lock, Phase, Record};
+use crate::guests::teardown;
+use domain_builder::config::Uuid;
+use hypercalls::DomId;
+use xenstore::client::Client;
 
 /// Options of `xn destroy`.
 #[derive(Debug, clap::Args)]
@@ -17,6 +22,40 @@ pub(crate) struct Args {
 }
 
 /// Ends domains and takes away what they had.
-pub(crate) fn run(_args: &Args, _context: &mut Context) -> Result<(), Failure> {
-    Err(Failure::new(Class::Failed, "this command is not built yet"))
+pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
+    let mut first = Ok(());
+    for text in &args.domains {
+        let done = destroy(text, context).at(|| format!("destroy {text}"));
+        match (&first, &done) {
+            // Only one failure can be the command's: the others are said here.
+            (Err(_), Err(failure)) => eprintln!("xn: {failure}"),
+            (Ok(()), _) => first = done,
+            _ => {}
+        }
+    }
+    first
+}
+
+fn destroy(text: &str, context: &Context) -> Result<(), Failure> {
+    let info = match context.domain_info(text) {
+        Err(failure) if failure.class() == Class::NoDomain && cancel_restart(text)? => return Ok(()),
+        other => other?,
+    };
+    if info.id == DomId::DOM0 {
+        return Err(Failure::new(Class::Usage, "dom0 cannot be destroyed").remedy("shut the machine down instead"));
+    }
+    let uuid = Uuid::from_bytes(info.uuid);
+    // Waits for whoever is at work on it: its creation, or the monitor.
+    let _lock = Lock::take(uuid)?;
+    teardown::end(context.control()?, &Client::connect()?, info.id, uuid)?;
+    record::forget(uuid)
+}
+
+/// A domain that is to be restarted in a moment does not exist, but can be told to stay dead.
+fn cancel_restart(name: &str) -> Result<bool, Failure> {
+    let waiting = |record: &Record| record.phase == Phase::Restarting && record.config.name == name;
+    match Record::all()?.into_iter().find(waiting) {
+        Some(record) => record::forget(record.uuid).map(|()| true),
+        None => Ok(false),
+    }
 }

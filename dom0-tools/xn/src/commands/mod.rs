@@ -58,6 +58,7 @@ pub(crate) fn run(command: &Command, context: &mut Context) -> Result<(), Failur
         Command::NetworkAttach(args) => network::attach(args, context),
         Command::NetworkDetach(args) => network::detach(args, context),
         Command::NetworkList(args) => network::list(args, context),
+        Command::NetworkBridge(args) => network::bridge(args, context),
         Command::Sysrq(args) => sysrq::run(args, context),
         Command::Trigger(args) => trigger::run(args, context),
         Command::Store(command) => store::run(command, context),
