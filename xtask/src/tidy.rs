@@ -58,7 +58,16 @@ const CRATES: &[(&str, &[&str])] = &[
     ("dom0-tools/host-devices", &["hypercalls", "xen-sys", "xenstore"]),
     (
         "dom0-tools/xn",
-        &["hypercalls", "xen-sys", "xen-control", "xenstore", "guest-image", "domain-builder", "host-devices"],
+        &[
+            "hypercalls",
+            "xen-sys",
+            "xen-control",
+            "xenstore",
+            "xenconsoled",
+            "guest-image",
+            "domain-builder",
+            "host-devices",
+        ],
     ),
     ("dom0-tools/xenconsoled", &["hypercalls", "xen-control", "xen-sys", "xenstore"]),
     ("tests/harness", &[]),

@@ -28,7 +28,7 @@ pub struct Attachment<'a> {
     pub wait: Duration,
 }
 
-/// Why [`attach`] returned.
+/// Why [`Console::run`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// Ctrl-] was typed.
@@ -92,25 +92,68 @@ const TICK: Duration = Duration::from_secs(1);
 /// How long a domain that is gone may be silent until all it said must have come; a hang-up tells it sooner.
 const SILENCE: Duration = Duration::from_secs(3);
 
-/// Connects standard input and output with a console until Ctrl-] is typed or the domain is gone. A terminal is put into raw
-/// mode meanwhile. The end of the input ends nothing.
-///
-/// # Errors
-/// As said there.
-pub fn attach(what: &Attachment<'_>) -> Result<Ended, AttachError> {
-    let node = what.node();
-    what.store.watch("@releaseDomain", TOKEN)?;
-    what.store.watch(&node, TOKEN)?;
-    let ended = what.find(&node, None).and_then(|tty| what.run(&node, tty));
-    // Whatever these say, the client is done; a lost store has no watches.
-    what.store.unwatch(&node, TOKEN).ok();
-    what.store.unwatch("@releaseDomain", TOKEN).ok();
-    ended
+/// An open console that is this process's alone. What the guest says waits until [`Console::run`].
+#[derive(Debug)]
+pub struct Console<'a> {
+    what: Attachment<'a>,
+    node: String,
+    tty: Tty,
+    _watches: Watches<'a>,
 }
 
+impl<'a> Console<'a> {
+    /// Waits until xenconsoled offers the console, and opens it. A new domain's is offered before it first runs.
+    ///
+    /// # Errors
+    /// As said there.
+    pub fn open(what: Attachment<'a>) -> Result<Self, AttachError> {
+        let node = what.node();
+        let watches = Watches::new(what.store, &node)?;
+        let tty = what.find(&node, None)?;
+        Ok(Self { what, node, tty, _watches: watches })
+    }
+
+    /// Connects standard input and output with the console until Ctrl-] is typed or the domain is gone. A terminal is put
+    /// into raw mode meanwhile: every key but Ctrl-] is the guest's. The end of the input ends nothing.
+    ///
+    /// # Errors
+    /// As said there.
+    pub fn run(self) -> Result<Ended, AttachError> {
+        let Self { what, node, tty, _watches } = self;
+        what.run(&node, tty)
+    }
+}
+
+/// The watches of a client; ended when dropped.
+#[derive(Debug)]
+struct Watches<'a> {
+    store: &'a Client,
+    node: String,
+}
+
+impl<'a> Watches<'a> {
+    fn new(store: &'a Client, node: &str) -> Result<Self, client::Error> {
+        store.watch(RELEASE, TOKEN)?;
+        let watches = Self { store, node: node.to_owned() };
+        store.watch(node, TOKEN)?;
+        Ok(watches)
+    }
+}
+
+impl Drop for Watches<'_> {
+    fn drop(&mut self) {
+        // Whatever these say, the client is done; a lost store has no watches.
+        for path in [RELEASE, &self.node] {
+            self.store.unwatch(path, TOKEN).ok();
+        }
+    }
+}
+
+const RELEASE: &str = "@releaseDomain";
 const TOKEN: &str = "xn-console";
 
-/// An open console.
+/// An open pseudo-terminal.
+#[derive(Debug)]
 struct Tty {
     fd: OwnedFd,
     path: String,

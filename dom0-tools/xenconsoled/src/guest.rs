@@ -135,12 +135,12 @@ impl Guest {
 
     /// Carries bytes between its pseudo-terminal and its ring; `events` is what the kernel says of the former.
     pub(crate) fn exchange(&mut self, events: PollFlags, channels: &EventChannels) -> Result<(), String> {
-        let shown = self.show().map_err(|error| format!("{}: {}: {error}", self.title(), self.pty.path()));
         let typed = self.typed(channels);
         if events.contains(PollFlags::HUP) {
             self.pty.set_detached();
         }
-        shown.and(typed)
+        let shown = self.show().map_err(|error| format!("{}: {}: {error}", self.title(), self.pty.path()));
+        typed.and(shown)
     }
 
     fn show(&mut self) -> io::Result<()> {

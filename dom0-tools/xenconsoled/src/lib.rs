@@ -15,5 +15,5 @@ mod ring;
 mod server;
 mod terminal;
 
-pub use attach::{AttachError, Attachment, Ended, attach};
+pub use attach::{AttachError, Attachment, Console, Ended};
 pub use server::{Options, Server, StartError};
