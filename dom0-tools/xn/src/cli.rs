@@ -229,6 +229,7 @@ mod tests {
         "network-detach demo 0",
         "network-detach demo 00:16:3e:01:02:03",
         "network-list demo -o json",
+        "network-bridge xenbr0 192.168.100.1/24",
         "sysrq demo s",
         "trigger demo nmi",
         "trigger demo s3resume 1",

@@ -3,6 +3,7 @@
 
 use crate::domain::Domain;
 use crate::error::{Class, Failure};
+use crate::guests::names;
 use crate::near;
 use hypercalls::DomId;
 use std::cell::OnceCell;
@@ -68,6 +69,10 @@ impl Context {
 
     /// The domain of this name, digits or not.
     pub(crate) fn domain_by_name(&self, name: &str) -> Result<DomId, Failure> {
+        // Quick for our own domains; those of other toolstacks are found by looking at all names.
+        if let Some(id) = names::holder(&self.store()?.nodes(), name, None)? {
+            return Ok(id);
+        }
         let named = self.names()?;
         match named.iter().find(|(_, own)| own == name) {
             Some((id, _)) => Ok(*id),

@@ -4,7 +4,9 @@
 use crate::context::Context;
 use crate::domain::Domain;
 use crate::error::{At, Failure};
+use crate::guests::record::Record;
 use crate::output::{self, Align, OutputArgs, Table};
+use domain_builder::config::{Config, Uuid};
 use serde::Serialize;
 
 /// Options of `xn list`.
@@ -88,14 +90,22 @@ fn vm_table(guests: &[Guest]) -> String {
 struct Long<'a> {
     domid: u16,
     domain: &'a Domain,
-    /// As it was created, with changes made since; null for a domain that `xn` did not create.
-    config: Option<serde_json::Value>,
+    /// Whether `xn monitor` looks after it; null for a domain that `xn` did not create, as the next one.
+    monitored: Option<bool>,
+    /// As it will be made again, with changes made since its creation.
+    config: Option<Config>,
 }
 
 fn long(domains: &[Domain]) -> Result<(), Failure> {
     let mut all = Vec::new();
     for domain in domains {
-        all.push(Long { domid: domain.id, domain, config: None });
+        let record = Record::load(Uuid::from_bytes(domain.info.uuid)).at(|| "list")?;
+        let monitored = record.as_ref().map(|record| record.monitored);
+        let config = record.map(|mut record| {
+            record.config.forget_places();
+            record.config
+        });
+        all.push(Long { domid: domain.id, domain, monitored, config });
     }
     output::json(&all)
 }

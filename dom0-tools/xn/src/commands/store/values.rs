@@ -65,15 +65,12 @@ fn remove(nodes: &Nodes<'_>, path: &str, tidy: bool) -> Result<(), Error> {
     nodes.read(path)?;
     nodes.rm(path)?;
     let mut above = path;
-    while tidy {
-        above = match above.rsplit_once('/') {
-            Some((parent, _)) if !parent.is_empty() => parent,
-            _ => return Ok(()),
-        };
-        if !nodes.list(above)?.is_empty() || !nodes.read(above)?.is_empty() {
+    while let Some((parent, _)) = above.rsplit_once('/').filter(|(parent, _)| tidy && !parent.is_empty()) {
+        if !nodes.list(parent)?.is_empty() || !nodes.read(parent)?.is_empty() {
             return Ok(());
         }
-        nodes.rm(above)?;
+        nodes.rm(parent)?;
+        above = parent;
     }
     Ok(())
 }
