@@ -34,7 +34,7 @@ impl ConsoleRing {
         let mut chunk = [0; 256];
         let mut at = self.oldest();
         loop {
-            let (count, next) = self.read(Some(at), &mut chunk);
+            let (count, next) = self.copy(at, &mut chunk);
             if count == 0 {
                 break;
             }
@@ -58,11 +58,16 @@ impl ConsoleRing {
         }
     }
 
-    /// Copies text into `out`, from position `from` if that is given and still there, else from the first byte not cleared.
+    /// Copies text into `out`, from position `from` if that is given and neither overwritten nor cleared, else from the first byte
+    /// not cleared.
     /// Returns how many bytes, and the position behind them.
     pub(crate) fn read(&self, from: Option<u32>, out: &mut [u8]) -> (usize, u32) {
-        let held = self.len_from(self.oldest());
-        let from = from.filter(|at| self.len_from(*at) <= held).unwrap_or(self.start);
+        let held = self.len_from(self.start);
+        self.copy(from.filter(|at| self.len_from(*at) <= held).unwrap_or(self.start), out)
+    }
+
+    /// Copies text from a position that is still there, cleared or not.
+    fn copy(&self, from: u32, out: &mut [u8]) -> (usize, u32) {
         let mask = self.bytes.len().wrapping_sub(1);
         let mut at = from;
         let mut count = 0;
@@ -137,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn clearing_hides_but_positions_stay() {
+    fn clearing_hides_text_from_all_readers() {
         let mut ring = ConsoleRing::new();
         ring.resize(DEFAULT_BYTES);
         ring.push(b"one two");
@@ -146,7 +151,8 @@ mod tests {
         assert_eq!((count, next, &out), (4, 4, b"one "));
         ring.clear(next);
         assert_eq!(all(&ring, None), b"two");
-        assert_eq!(all(&ring, Some(0)), b"one two");
+        assert_eq!(all(&ring, Some(0)), b"two");
+        assert_eq!(all(&ring, Some(5)), b"wo");
         ring.clear(1);
         assert_eq!(all(&ring, None), b"two");
         assert_eq!(all(&ring, Some(7)), b"");
