@@ -56,7 +56,6 @@ impl Deref for Page {
 /// meanwhile.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(crate) place: Place,
     pub(crate) page: Page,
     /// Our end of the event channel.
     pub(crate) port: Port,
@@ -86,6 +85,6 @@ impl Connection {
         let port = channels
             .bind_interdomain(domain, place.port)
             .map_err(|error| format!("bind port {}: {error}", place.port.raw()))?;
-        Ok(Self { place, page, port })
+        Ok(Self { page, port })
     }
 }

@@ -38,7 +38,7 @@ pub(crate) struct Guest {
     backlog: Backlog,
     /// The ring may hold something; its port is masked.
     ready: bool,
-    /// Lies told. The first ends the service; more come only with a new ring.
+    /// Lies told: the first ends the service of that ring, the second comes from the other one.
     refused: u64,
     ended: Option<Instant>,
     /// When the reader last took something, or when the guest ended.
@@ -204,21 +204,6 @@ impl Guest {
             told = told.and(unbound.map_err(|error| format!("{}: unbind: {error}", self.title())));
         }
         told
-    }
-
-    /// The connection's place changed: the old one is let go, the new one served. The ring may have lied before.
-    pub(crate) fn reconnect(&mut self, connection: Connection, channels: &EventChannels) -> Result<(), String> {
-        let (told, _) = self.take();
-        if let Some(old) = self.connection.replace(connection) {
-            channels.unbind(old.port).map_err(|error| format!("{}: unbind: {error}", self.title()))?;
-        }
-        self.refused = 0;
-        self.ready = true;
-        told
-    }
-
-    pub(crate) fn has_ended(&self) -> bool {
-        self.ended.is_some()
     }
 
     /// When to look again whether an ended guest's reader is done.

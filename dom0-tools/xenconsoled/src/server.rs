@@ -317,35 +317,27 @@ impl Server {
         }
     }
 
-    /// Connects to a domain, or to its new place.
+    /// Connects to a domain whose console is not served yet, if it has one. A console never moves.
     fn visit(&mut self, domain: &DomainInfo) -> Result<(), client::Error> {
-        if self.guests.get(&domain.id).is_some_and(Guest::has_ended) {
-            // A new domain with an old number: its turn comes when the old one's reader is done.
+        if self.guests.contains_key(&domain.id) {
+            // Served; or a new domain with an old number, whose turn comes when the old one's reader is done.
             return Ok(());
         }
         let Some(place) = Place::read(&self.store, domain.id)? else {
             return self.wait_for(domain.id, None);
         };
-        let served = self.guests.get(&domain.id).and_then(Guest::connection);
-        if served.is_some_and(|connection| connection.place == place) {
-            return Ok(());
-        }
         let opened = Connection::open(&self.control, self.grants.as_ref(), &self.channels, domain.id, place);
         let connection = match opened {
             Ok(connection) => connection,
             Err(error) => return self.wait_for(domain.id, Some(error)),
         };
-        match self.guests.get_mut(&domain.id) {
-            Some(guest) => tell(guest.reconnect(connection, &self.channels)),
-            None => self.admit(domain, connection)?,
-        }
+        self.admit(domain, connection)?;
         self.stop_waiting(domain.id);
         Ok(())
     }
 
     fn admit(&mut self, domain: &DomainInfo, connection: Connection) -> Result<(), client::Error> {
-        let home = self.store.get_domain_path(domain.id)?;
-        let name = self.store.find_text(&format!("{home}/name"))?;
+        let name = self.store.find_text(&format!("/local/domain/{}/name", domain.id.raw()))?;
         let name = name.unwrap_or_else(|| format!("domain-{}", domain.id.raw()));
         let pty = match Pty::new(self.notify.as_fd()) {
             Ok(pty) => pty,

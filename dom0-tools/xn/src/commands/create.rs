@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `xn create`.
 
+use crate::commands::console;
 use crate::context::Context;
 use crate::error::{At, Class, Failure};
 use crate::guests::configuration;
@@ -12,6 +13,7 @@ use domain_builder::Built;
 use domain_builder::config::Config;
 use serde::Serialize;
 use xen_control::Control;
+use xenconsoled::Console;
 use xenstore::client::Client;
 
 /// Options of `xn create`.
@@ -82,9 +84,10 @@ fn create(args: &Args, context: &Context, config: &Config) -> Result<(), Failure
         monitor::ensure()?;
     }
     let built = ready.make(control, &store, &lock, Wish { monitored, short_runs: 0 }, &cancel)?;
-    if let Err(failure) = start(args, control, &cancel, &built) {
-        return Err(creation::undo(control, &store, built.domid, built.uuid, failure));
-    }
+    let console = match start(args, control, &store, &cancel, &built) {
+        Ok(console) => console,
+        Err(failure) => return Err(creation::undo(control, &store, built.domid, built.uuid, failure)),
+    };
     drop(lock);
     let created = Created { name: config.name.clone(), id: built.domid.raw(), uuid: built.uuid.to_string() };
     if args.output.is_json() {
@@ -92,14 +95,21 @@ fn create(args: &Args, context: &Context, config: &Config) -> Result<(), Failure
     } else if !args.quiet {
         eprintln!("xn: {} is domain {}", created.name, created.id);
     }
-    Ok(())
+    console.map_or(Ok(()), console::enter)
 }
 
-/// From here on the domain is on its own.
-fn start(args: &Args, control: &Control, cancel: &Cancel, built: &Built) -> Result<(), Failure> {
+/// From here on the domain is on its own. With `-c`, its console is open before it says anything.
+fn start<'a>(
+    args: &Args,
+    control: &'a Control,
+    store: &'a Client,
+    cancel: &Cancel,
+    built: &Built,
+) -> Result<Option<Console<'a>>, Failure> {
     cancel.check()?;
+    let console = args.console.then(|| console::open(control, store, built.domid, 0)).transpose().at(|| "console")?;
     if !args.paused {
         control.unpause(built.domid).at(|| "let the domain run")?;
     }
-    Ok(())
+    Ok(console)
 }
