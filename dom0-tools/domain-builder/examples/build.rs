@@ -32,11 +32,14 @@ fn run() -> Result<(), Box<dyn Error>> {
     let control = Control::open()?;
     let cache = Cache::usual();
     let start = Instant::now();
-    let mut quiet = |_| ControlFlow::Continue(());
-    let prepared = Prepared::new(&parsed.config, Some(&cache), &mut quiet)?;
+    let mut log = |progress| {
+        println!("{:8.1?} {progress:?}", start.elapsed());
+        ControlFlow::Continue(())
+    };
+    let prepared = Prepared::new(&parsed.config, Some(&cache), &mut log)?;
     let origin = prepared.kernel_origin();
     let ready = start.elapsed();
-    let domain = prepared.build(&control, &mut quiet)?;
+    let domain = prepared.build(&control, &mut log)?;
     println!("built {:?}: prepared in {ready:?} ({origin:?}), all in {:?}", domain.built(), start.elapsed());
     if seconds > 0 {
         control.unpause(domain.domid())?;

@@ -265,14 +265,18 @@ mod tests {
 
     #[test]
     fn every_cut_and_every_flip_in_gzip_is_noticed() {
-        let good = gzip(&cpio(&[("init", &noise(3000))]));
+        let plain = cpio(&[("init", &noise(3000))]);
+        let good = gzip(&plain);
         for len in 2..good.len() {
             assert!(look(&good[..len]).is_err(), "cut at {len}");
         }
         for at in (10..good.len()).step_by(7) {
             let mut bad = good.clone();
             bad[at] ^= 0x10;
-            assert!(look(&bad).is_err(), "flip at {at}");
+            // A few bits of the format mean nothing.
+            let mut unpacked = Vec::new();
+            let harmless = GzDecoder::new(bad.as_slice()).read_to_end(&mut unpacked).is_ok() && unpacked == plain;
+            assert!(look(&bad).is_err() || harmless, "flip at {at} of {}", good.len());
         }
     }
 

@@ -13,10 +13,10 @@ use xen_control::{Control, ControlError, Level, NewDomain, Share};
 
 use crate::config::{Config, Uuid};
 use crate::error::{BuildError, Class, Result, Step};
-use crate::kernel::{Cache, KernelImage, Origin, image_error};
+use crate::kernel::{Cache, KernelImage, Origin};
 use crate::progress::{self, Callback, Progress};
 use crate::ramdisk::Ramdisk;
-use guest_image::{ImageError, Plan, Request, Role};
+use guest_image::Plan;
 use memory::{GuestMemory, MemoryError};
 
 /// Memory a domain may have beyond its target, in KiB, as with `xl`: room for what backends leave behind for a moment.
@@ -115,7 +115,9 @@ impl Prepared {
             KernelImage::open(&config.kernel, cache, callback).map_err(|error| error.at(places.kernel.as_ref()))?;
         let ramdisk = config.ramdisk.as_deref().map(|path| Ramdisk::open(path, cache, callback)).transpose();
         let ramdisk = ramdisk.map_err(|error| error.at(places.ramdisk.as_ref()))?;
-        let plan = plan(config, &kernel, ramdisk.as_ref()).map_err(|error| error.at(places.memory.as_ref()))?;
+        let initrd_len = ramdisk.as_ref().map_or(0, |ramdisk| ramdisk.len);
+        let plan = smallest::plan(&kernel.parsed()?, config.memory_mib, initrd_len)
+            .map_err(|error| error.at(places.memory.as_ref()))?;
         let uuid = config.uuid.map_or_else(Uuid::random, Ok).map_err(|error| {
             BuildError::new(Step::Create, Class::Refused, format!("/dev/urandom: {error}"), "set 'uuid' yourself")
         })?;
@@ -243,18 +245,4 @@ impl Prepared {
         let context = load::first_context(&self.plan, root);
         control.set_vcpu_context(domid, VcpuId::new(0), &context).map_err(failed)
     }
-}
-
-/// Lays the guest out.
-fn plan(config: &Config, kernel: &KernelImage, ramdisk: Option<&Ramdisk>) -> Result<Plan> {
-    let parsed = kernel.parsed()?;
-    let initrd_len = ramdisk.map_or(0, |ramdisk| ramdisk.len);
-    let request = |mib: u64| Request { role: Role::DomU, nr_pages: mib * PAGES_PER_MIB, initrd_len };
-    Plan::new(&parsed, &request(config.memory_mib)).map_err(|error| match error {
-        ImageError::NotEnoughMemory { .. } => {
-            let smallest = smallest::size_mib(|mib| Plan::new(&parsed, &request(mib)));
-            smallest::error(config.memory_mib, smallest, initrd_len)
-        }
-        other => image_error(Step::Layout, other),
-    })
 }

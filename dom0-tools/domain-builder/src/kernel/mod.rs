@@ -4,6 +4,8 @@
 
 mod cache;
 mod outline;
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
 use std::io::{self, Read};
