@@ -105,6 +105,32 @@ impl Hub {
         self.finish();
     }
 
+    /// A turn that the server does not live to the end of: it dies before anything is written down (0), before anybody sees anything (1),
+    /// between the two ways of a ring (2), or after all of it.
+    #[cfg(test)]
+    pub(super) fn turn_until(&mut self, dies: Option<usize>) {
+        while let Some(id) = self.ready.pop_front() {
+            self.serve(id);
+        }
+        match dies {
+            Some(0) => {}
+            Some(1) => {
+                self.note_inputs();
+                self.write_down();
+            }
+            Some(2) => {
+                self.note_inputs();
+                self.write_down();
+                for peer in self.peers.values_mut() {
+                    if let Some(own) = peer.ring_mut() {
+                        own.ring.publish().unwrap();
+                    }
+                }
+            }
+            _ => self.finish(),
+        }
+    }
+
     /// Handles one request of a client, if it has one.
     fn serve(&mut self, id: ConnId) {
         let limits = *self.store.limits();
@@ -322,6 +348,14 @@ impl Hub {
 
     /// Writes down what was done, then lets everybody see it.
     pub(crate) fn finish(&mut self) {
+        self.note_inputs();
+        self.write_down();
+        for id in std::mem::take(&mut self.touched) {
+            self.show(id);
+        }
+    }
+
+    fn note_inputs(&mut self) {
         for id in &self.touched {
             let Some(peer) = self.peers.get_mut(id) else { continue };
             let input = peer.input.clone();
@@ -329,10 +363,6 @@ impl Hub {
                 own.dirty = false;
                 self.entries.push(Entry::Input(own.domain, own.ring.consumed, input));
             }
-        }
-        self.write_down();
-        for id in std::mem::take(&mut self.touched) {
-            self.show(id);
         }
     }
 

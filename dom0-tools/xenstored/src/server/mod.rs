@@ -14,6 +14,8 @@ mod restore;
 mod ring;
 mod run;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod xen;
 
 pub use run::main;

@@ -14,12 +14,15 @@ use xen_sys::{ForeignMapping, GrantMapping, SharedMemory};
 /// A ring page, by the way it was mapped.
 #[derive(Debug)]
 pub(crate) enum Page {
-    /// dom0's kernel offered it, or a test made it.
+    /// dom0's kernel offered it.
     Own(SharedMemory),
     /// The domain granted it.
     Granted(GrantMapping),
     /// The toolstack named its frame.
     Foreign(ForeignMapping),
+    /// A test made it, and plays the domain.
+    #[cfg(test)]
+    Test(std::sync::Arc<SharedMemory>),
 }
 
 impl Deref for Page {
@@ -30,6 +33,8 @@ impl Deref for Page {
             Self::Own(page) => page,
             Self::Granted(page) => page,
             Self::Foreign(page) => page,
+            #[cfg(test)]
+            Self::Test(page) => page,
         }
     }
 }

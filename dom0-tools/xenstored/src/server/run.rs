@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -96,8 +97,9 @@ fn socket_paths(options: &Options) -> Vec<PathBuf> {
         return vec![path.clone()];
     }
     let mut paths = vec![PathBuf::from("/run/xenstored/socket")];
-    // Debian has a link there; elsewhere it may be a folder of its own, or missing.
-    if fs::canonicalize("/var/run").ok().as_deref() != Some(Path::new("/run")) {
+    // Debian has a link there; elsewhere it may be the same folder mounted twice, one of its own, or missing.
+    let identity = |path: &str| fs::metadata(path).ok().map(|data| (data.dev(), data.ino()));
+    if identity("/run") != identity("/var/run") {
         paths.push("/var/run/xenstored/socket".into());
     }
     paths
@@ -260,15 +262,12 @@ fn raise_file_limit(log: &mut Log) {
     }
 }
 
-/// What is there before anybody asks for anything: as with Xen's, and dom0's own number and name, which others expect there.
+/// What is there before anybody asks for anything, as with Xen's. dom0's own name is up to its toolstack, which takes it as a sign that
+/// it has been here before.
 fn first_nodes(store: &mut Store) {
     let id = store.connect();
-    for (path, value) in [("/tool/xenstored", ""), ("/local/domain/0/domid", "0"), ("/local/domain/0/name", "Domain-0")]
-    {
-        let payload = format!("{path}\0{value}");
-        // dom0 may write anywhere, and these are valid names.
-        let _written = store.handle(id, &Message::new(XsMessageType::WRITE, 0, 0, payload.as_bytes()));
-    }
+    // dom0 may write anywhere, and this is a valid name.
+    let _written = store.handle(id, &Message::new(XsMessageType::WRITE, 0, 0, b"/tool/xenstored\0"));
     store.disconnect(id);
 }
 
