@@ -103,14 +103,12 @@ pub(crate) fn tools() -> Result<()> {
     let dir = paths::cargo_target().join("dom0-tools");
     let mut command = cargo();
     command.args(["build", "--quiet", "--profile", "tools", "--target", target, "--target-dir"]).arg(&dir);
-    let there = |name: &&&str| paths::workspace().join("dom0-tools").join(name).join("src/main.rs").exists();
-    let programs: Vec<&&str> = toolstack::PROGRAMS.iter().filter(there).collect();
-    for name in &programs {
+    for name in toolstack::PROGRAMS {
         command.args(["-p", name, "--bin", name]);
     }
     command.env("RUSTFLAGS", "-C target-feature=+crt-static -C strip=symbols");
     run_cargo(command)?;
-    for name in programs {
+    for name in toolstack::PROGRAMS {
         place(&dir.join(target).join("tools").join(name), &toolstack::programs().join(name))?;
     }
     Ok(())

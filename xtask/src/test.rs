@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &TestArgs) -> Result<ExitCode> {
 /// The cases that need QEMU.
 fn machines(arguments: &TestArgs, mut context: Context, tally: &mut Tally) -> Result<()> {
     if !arguments.list {
-        tools::ensure(&[Need::Dom0, Need::Iso, Need::Uefi, Need::Compiler])?;
+        tools::ensure(&[Need::Dom0, Need::Userland, Need::Iso, Need::Uefi, Need::Compiler])?;
         context.qemu = tools::qemu(arguments.qemu.as_deref())?;
         if arguments.hypervisor == Hypervisor::Xenolith {
             let built = build::hypervisor();
@@ -49,6 +49,12 @@ fn machines(arguments: &TestArgs, mut context: Context, tally: &mut Tally) -> Re
         && let Err(error) = build::programs()
     {
         tally.record("build-programs", Duration::ZERO, Outcome::Fail(format!("{error:#}")));
+    }
+    if !arguments.list
+        && arguments.hypervisor != Hypervisor::None
+        && let Err(error) = build::tools()
+    {
+        tally.record("build-tools", Duration::ZERO, Outcome::Fail(format!("{error:#}")));
     }
     let guests = match guests(arguments, &context) {
         Ok(guests) => guests,

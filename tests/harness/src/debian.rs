@@ -115,6 +115,24 @@ pub fn busybox() -> Result<PathBuf> {
     Ok(unpacked("busybox-static")?.join("bin/busybox"))
 }
 
+/// A static e2fsck: dom0 has no libraries.
+///
+/// # Errors
+/// When Debian cannot be reached and the cache is empty.
+pub fn static_e2fsck() -> Result<PathBuf> {
+    let _alone = cache();
+    Ok(unpacked("e2fsck-static")?.join("sbin/e2fsck.static"))
+}
+
+/// The folder with `package`, whatever it is.
+///
+/// # Errors
+/// When Debian cannot be reached and the cache is empty.
+pub fn package(package: &str) -> Result<PathBuf> {
+    let _alone = cache();
+    unpacked(package)
+}
+
 /// The folder that `package` was unpacked to, fetching it when the cache has it not.
 fn unpacked(package: &str) -> Result<PathBuf> {
     let dir = paths::debian().join(package);

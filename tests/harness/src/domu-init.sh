@@ -4,7 +4,8 @@
 # kernel's command line says:
 #   xt.ip=ADDRESS/BITS   gives eth0 that address; commands are taken on TCP port 23
 #   xt.root=DEVICE       goes on with the system on that disk
-#   xt.do=WORD           panic: crashes at once. exit, reboot: ends so. hotplug: loads the drivers of devices that may come later
+#   xt.do=WORD           panic: crashes at once. exit, reboot: ends so. hotplug: loads the drivers of devices that may come
+#                        later, and uses CPUs that do
 /bin/busybox mount -t proc proc /proc
 read -r up idle </proc/uptime
 echo "@domu-init@ $up"
@@ -25,7 +26,14 @@ case $do in
 panic) echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger ;;
 exit) poweroff -f ;;
 reboot) reboot -f ;;
-hotplug) modprobe xen-blkfront; modprobe xen-netfront ;;
+hotplug)
+    modprobe xen-blkfront; modprobe xen-netfront
+    while sleep 1; do
+        for cpu in /sys/devices/system/cpu/cpu*/online; do
+            [ "$(cat "$cpu" 2>/dev/null)" = 0 ] && echo 1 >"$cpu"
+        done 2>/dev/null
+    done &
+    ;;
 esac
 cat /sys/bus/xen/devices/*/modalias 2>/dev/null | sort -u | while read -r alias; do modprobe -q "$alias"; done
 

@@ -23,3 +23,4 @@ pub mod qemu;
 pub mod qmp;
 pub mod toolstack;
 pub mod userland;
+pub mod xl;

@@ -9,10 +9,18 @@ mod bad_input;
 mod boot;
 mod boot_time;
 mod clock;
+mod create_time;
+mod demo;
 mod devices;
 mod dmesg;
+mod domu_boot;
+mod domu_many;
+mod domu_userland;
+mod failures;
+mod host;
 mod power;
 mod stress;
+mod tools;
 
 use harness::case::{Case, Context};
 use harness::dom0::Spec;
@@ -26,8 +34,15 @@ pub fn cases() -> Vec<Case> {
     all.extend(devices::cases());
     all.extend(bad_input::cases());
     all.extend(stress::cases());
+    all.extend(demo::cases());
+    all.extend(domu_boot::cases());
+    all.extend(domu_userland::cases());
+    all.extend(domu_many::cases());
+    all.extend(failures::cases());
+    all.extend(tools::cases());
     all.extend(clock::cases());
     all.extend(boot_time::cases());
+    all.extend(create_time::cases());
     all
 }
 

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `xn create` on Xenolith against Debian's `xl create` on Debian's Xen: two machines of the same QEMU settings, which take
+//! turns, so that what else the host does falls on both.
+
+use crate::{host, log_name, spec};
+use anyhow::{Context as _, Result};
+use harness::case::{Case, Context, Outcome};
+use harness::debian::{self, Series};
+use harness::dom0::{Dom0, Hypervisor, Spec};
+use harness::{paths, process, toolstack, xl};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+/// The longest that one turn may take.
+const PATIENCE: Duration = Duration::from_secs(200);
+
+/// Rows: the word of the measurement, what it is, and the largest share of Xen's time that is allowed.
+const ROWS: &[(&str, &str, f64)] = &[
+    ("tiny", "a minimal PV guest", 0.5),
+    ("packed", "Debian's compressed kernel", 0.5),
+    ("devices", "with disk and interface", 0.5),
+    ("packed-until", "Debian's compressed kernel, to /init", 1.0),
+    ("devices-until", "with disk and interface, to /init", 1.0),
+];
+
+pub(crate) fn cases() -> Vec<Case> {
+    vec![Case::new("create-time-half-of-xl", create_time).alone()]
+}
+
+fn create_time(context: &Context) -> Result<Outcome> {
+    if context.hypervisor != Hypervisor::Xenolith || !context.oracle {
+        return Ok(Outcome::Skip("it compares Xenolith with Xen".into()));
+    }
+    let script = include_str!("dom0/create_time.sh");
+    let on_xen = Context { hypervisor: Hypervisor::Xen, ..context.clone() };
+    let ours = machine(context, toolstack::tools()?)?;
+    let theirs = machine(&on_xen, xl::toolstack()?)?;
+    let mut ours = Side::start(context, &ours, &format!("TOOL=xn\n. /xt/prelude\n{script}"))?;
+    let mut theirs =
+        Side::start(&on_xen, &theirs, &format!("{}\n. /xt/prelude\n{script}", include_str!("dom0/xl_start.sh")))?;
+    // Both have come to their first turn before either starts.
+    ours.finish_turn()?;
+    theirs.finish_turn()?;
+    while !(ours.ended && theirs.ended) {
+        for side in [&mut ours, &mut theirs] {
+            side.take_turn()?;
+        }
+    }
+    Ok(judge(&ours, &theirs))
+}
+
+fn machine(context: &Context, tools: Vec<harness::initramfs::ExtraFile>) -> Result<Spec> {
+    let mut spec = spec(context);
+    spec.machine.memory_mib = 2048;
+    spec.hv_cmdline = "dom0_mem=1280M,max:1280M".into();
+    spec.files = tools;
+    spec.files.extend(toolstack::guest(Series::V6_1)?);
+    let guest = paths::products().join("guests/domu_idle");
+    spec.files.push(("/boot/guest/domu_idle".into(), 0o644, fs::read(guest)?));
+    spec.files.push(("/xt/stopwatch".into(), 0o755, fs::read(paths::products().join("programs/stopwatch"))?));
+    spec.files.push(("/xt/vmlinux".into(), 0o644, fs::read(unpacked_kernel()?)?));
+    spec.files.push(("/xt/prelude".into(), 0o644, host::PRELUDE.into()));
+    Ok(spec)
+}
+
+/// The ELF inside Debian's bzImage, which is an xz stream.
+fn unpacked_kernel() -> Result<PathBuf> {
+    let kernel = debian::kernel(Series::V6_1)?;
+    let file = paths::products().join(format!("vmlinux-{}", kernel.release));
+    if file.exists() {
+        return Ok(file);
+    }
+    let image = fs::read(&kernel.image)?;
+    let magic = b"\xfd7zXZ\0";
+    let start =
+        image.windows(magic.len()).position(|window| window == magic).context("the kernel has no xz payload")?;
+    let packed = file.with_extension("xz");
+    process::write_atomically(&packed, image.get(start..).unwrap_or_default())?;
+    // What follows the stream in the bzImage is no part of it.
+    let unpacked = process::output(Command::new("xz").args(["-dc", "--single-stream"]).arg(&packed))?;
+    fs::remove_file(&packed)?;
+    process::write_atomically(&file, &unpacked)?;
+    Ok(file)
+}
+
+/// One of the two machines.
+struct Side {
+    dom0: Dom0,
+    said: Vec<String>,
+    ended: bool,
+}
+
+impl Side {
+    fn start(context: &Context, spec: &Spec, script: &str) -> Result<Self> {
+        let mut dom0 = spec.start(&log_name(context, "create-time"), Some(script))?;
+        // The other one's boot would be in its way.
+        dom0.wait_for_init(PATIENCE)?;
+        Ok(Self { dom0, said: Vec::new(), ended: false })
+    }
+
+    /// Lets it go on until it asks for its next turn, or has ended.
+    fn take_turn(&mut self) -> Result<()> {
+        if self.ended {
+            return Ok(());
+        }
+        self.dom0.running.send("go\n")?;
+        self.finish_turn()
+    }
+
+    fn finish_turn(&mut self) -> Result<()> {
+        loop {
+            match self.dom0.next_line(PATIENCE)? {
+                None => self.ended = true,
+                Some(line) if line != "turn" => {
+                    self.said.push(line);
+                    continue;
+                }
+                Some(_) => {}
+            }
+            return Ok(());
+        }
+    }
+
+    fn median(&self, word: &str) -> f64 {
+        let start = format!("time {word} ");
+        let times: Vec<f64> =
+            self.said.iter().filter_map(|line| line.strip_prefix(&start)?.trim().parse().ok()).collect();
+        host::median(&times)
+    }
+}
+
+fn judge(ours: &Side, theirs: &Side) -> Outcome {
+    let mut wrong: Vec<String> = Vec::new();
+    for side in [ours, theirs] {
+        wrong.extend(side.said.iter().filter(|line| line.starts_with("bad ")).cloned());
+        if !side.said.iter().any(|line| line == "ok create-time") {
+            wrong.push(format!("the script did not come to its end, see {}", side.dom0.running.log.display()));
+        }
+    }
+    for (word, what, most) in ROWS {
+        let (our, their) = (ours.median(word), theirs.median(word));
+        let ratio = our / their;
+        let row = format!("{what}: {our:.3} s, xl on Xen {their:.3} s, ratio {ratio:.2} (at most {most})");
+        println!("     create-time: {row}");
+        // A measurement that is missing is a NaN, and no number compares with that.
+        let fast = ratio <= *most;
+        if !fast {
+            wrong.push(row);
+        }
+    }
+    let (first, thirtieth) = (ours.median("first"), ours.median("thirtieth"));
+    let row = format!("the 30th creation: {thirtieth:.3} s, the first {first:.3} s, ratio {:.2}", thirtieth / first);
+    println!("     create-time: {row}");
+    let even = thirtieth <= 1.2 * first;
+    if !even {
+        wrong.push(row);
+    }
+    if wrong.is_empty() { Outcome::Pass } else { Outcome::Fail(wrong.join("\n")) }
+}

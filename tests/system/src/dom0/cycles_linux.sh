@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# A hundred Linux domains with disk and interface, eight at a time, come and go; nothing of them stays.
+cycle() { # cycle NAME NUMBER: a quarter live until they are up, the others die at some moment of their boot
+    xn create -q /tmp/$1.cfg || { bad "create $1 $2"; return; }
+    case $(($2 % 4)) in
+    0) ready $1 120 || bad "ready $1 $2: $(tail -n 3 $(log $1) | tr '\n' '|')" ;;
+    *) usleep $(($2 * 7919 % 2500 * 1000)) ;;
+    esac
+    xn destroy $1 || bad "destroy $1 $2"
+    rm -f $(log $1)
+}
+worker() { for n in $(seq $2 $3); do cycle $1 $n; done; }
+for n in $(seq 8); do
+    truncate -s 16M /tmp/disk$n 2>/dev/null || dd if=/dev/zero of=/tmp/disk$n bs=1M seek=16 count=0 2>/dev/null
+    linux c$n 96 1 "quiet xt.ip=10.76.0.$((60 + n))/16" "disk = ['/tmp/disk$n,raw,xvda,w']
+vif = ['bridge=xenbr0']"
+done
+# What the first one leaves for good (folders of the store, caches) is not counted.
+cycle c1 0
+counts >/tmp/before
+start=$(now)
+workers=
+for n in 1 2 3 4; do worker c$n 0 12 & workers="$workers $!"; done
+for n in 5 6 7 8; do worker c$n 0 11 & workers="$workers $!"; done
+wait $workers
+echo "time cycles-linux $(since $start)"
+settled /tmp/before && ok cycles-linux || { counts >/tmp/after; bad "cycles-linux: $(diff /tmp/before /tmp/after | tr '\n' '|')"; xn list; }

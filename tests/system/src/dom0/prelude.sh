@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# Words for the scripts that system tests run in dom0. What was checked is said in lines `ok WORD...` and `bad WORD...: why`,
+# measurements in lines `time WORD SECONDS`; the case on the host judges them.
+LOGS=/var/log/xen/console
+now() { read -r up rest </proc/uptime; echo "$up"; }
+# since START: seconds, with hundredths
+since() { awk -v a="$1" -v b="$(now)" 'BEGIN { printf "%.2f", b - a }'; }
+ok() { echo "ok $*"; }
+bad() { echo "bad $*"; }
+# check WORD COMMAND...: it must succeed
+check() {
+    word=$1; shift
+    if said=$("$@" 2>&1); then ok "$word"; else bad "$word: status $? of '$*': $(echo "$said" | tail -n 5 | tr '\n' '|')"; fi
+}
+# same WORD GOT WANTED
+same() { if [ "$2" = "$3" ]; then ok "$1"; else bad "$1: '$2', not '$3'"; fi; }
+# within SECONDS COMMAND...: repeats it, silently, until it succeeds
+within() {
+    last=$(($(now | cut -d. -f1) + $1)); shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$(now | cut -d. -f1)" -lt $last ] || return 1
+        usleep 50000
+    done
+}
+# linux NAME MIB VCPUS "KERNEL OPTIONS" ["MORE LINES"]: the configuration /tmp/NAME.cfg of a Debian kernel; SERIES says which
+linux() {
+    cat >/tmp/$1.cfg <<EOF
+name = "$1"
+type = "pv"
+kernel = "/boot/guest/vmlinuz-${SERIES:-6.1}"
+ramdisk = "/boot/guest/initrd-${SERIES:-6.1}"
+extra = "console=hvc0 $4"
+memory = $2
+vcpus = $3
+$5
+EOF
+}
+# tiny NAME: the configuration of a PV guest of 4 MiB
+tiny() {
+    cat >/tmp/$1.cfg <<EOF
+name = "$1"
+type = "pv"
+kernel = "/boot/guest/domu_idle"
+memory = 4
+vcpus = 1
+EOF
+}
+log() { echo $LOGS/guest-$1.log; }
+# said NAME TEXT: the guest has said it on its console
+said() { grep -q "$2" "$(log "$1")" 2>/dev/null; }
+# ready NAME [SECONDS]: a Linux domU's /init is done
+ready() { within ${2:-120} said "$1" @domu-ready@; }
+# in_guest ADDRESS COMMAND: runs it there by the shell on the bridge
+in_guest() { echo "$2" | nc -w 10 "$1" 23; }
+answers() { ping -c 1 -W 1 "$1"; }
+# gone NAME: nothing by that name is listed
+gone() { ! xn domid "$1" >/dev/null 2>&1; }
+# The hypervisor's free memory, in KiB, once nothing moves any more
+free_kib() { xn info -o json | tr ',{}' '\n' | awk -F: '/free_memory/ { print $2 * 1 }'; }
+
+# counts: one line for each thing that must not leak
+counts() {
+    echo "memory $(free_kib)"
+    echo "domains $(xn list | tail -n +2 | wc -l)"
+    echo "nodes $(xn store ls -f / | grep -vc '/local/domain/0/\(console\|control\)')"
+    echo "loops $(ls -d /sys/block/loop*/loop 2>/dev/null | wc -l)"
+    echo "vifs $(ls /sys/class/net | grep -c '^vif')"
+    echo "interrupts $(grep -c xen-dyn /proc/interrupts)"
+    for daemon in xenstored xenconsoled xn; do
+        for pid in $(pidof $daemon); do echo "fds-$daemon $(ls /proc/$pid/fd | wc -l)"; done
+    done
+}
+# settled FILE: waits until the counts are those of FILE
+settled() { within 30 sh -c '. /xt/prelude; counts | cmp - '"$1"; }
+
+# The daemons are up before anything is asked of them.
+within 30 ${TOOL:-xn} list || { bad "toolstack: $(cat /run/*.out | tail -n 5)"; exit 1; }

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Many domains: at once, and one after another. Nothing of them stays.
+
+use crate::host;
+use anyhow::Result;
+use harness::case::{Case, Context, Outcome};
+use harness::debian::Series;
+
+const AT_ONCE: &[&str] = &[
+    "listed-20",
+    "answering-20",
+    "neighbours",
+    "memory-back-20",
+    "listed-200",
+    "up-200",
+    "alive-200",
+    "memory-back-200",
+    "nobody-left",
+];
+
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::new("domu-many-at-once", |context| {
+            case(context, "domu-many-at-once", 3584, include_str!("dom0/domu_many.sh"), AT_ONCE)
+        }),
+        Case::new("domu-cycles-linux", |context| {
+            case(context, "domu-cycles-linux", 1792, include_str!("dom0/cycles_linux.sh"), &["cycles-linux"])
+        }),
+        Case::new("domu-cycles-tiny", |context| {
+            let wanted = ["cycles-tiny", "last", "last-up"];
+            case(context, "domu-cycles-tiny", 1024, include_str!("dom0/cycles_tiny.sh"), &wanted)
+        }),
+    ]
+}
+
+fn case(context: &Context, name: &str, memory_mib: u64, script: &str, wanted: &[&str]) -> Result<Outcome> {
+    if let Some(skip) = host::nobody(context) {
+        return Ok(skip);
+    }
+    let spec = host::host(context, memory_mib, 640, &[Series::V6_1])?;
+    let done = host::run(context, name, &spec, script, 900)?;
+    for line in done.output.lines().filter(|line| line.starts_with("time ")) {
+        println!("     {name}: {line}");
+    }
+    Ok(host::judge(&done, wanted))
+}
