@@ -10,7 +10,8 @@ const READY: &[u8] = b"ready\n";
 
 /// Starts the server and waits until it is ready, or has failed and said why.
 pub(crate) fn start() -> io::Result<ExitCode> {
-    let mut child = Command::new("/proc/self/exe")
+    // By its name, not by /proc/self/exe: that would be its name for `ps` and `pidof`.
+    let mut child = Command::new(std::env::current_exe()?)
         .args(std::env::args_os().skip(1))
         .arg("--background")
         .stdin(Stdio::null())

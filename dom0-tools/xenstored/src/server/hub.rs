@@ -28,6 +28,9 @@ const LOCAL_STALL: usize = 1 << 20;
 /// ... and is closed with so many.
 const LOCAL_MOST: usize = 16 << 20;
 
+/// A domain that made so many events which dom0's kernel has not read yet has to wait until it has.
+const CAUSED: usize = 256;
+
 /// The server, without its event loop.
 #[derive(Debug)]
 pub(crate) struct Hub {
@@ -37,6 +40,8 @@ pub(crate) struct Hub {
     pub(crate) peers: HashMap<ConnId, Peer>,
     journal: Option<Journal>,
     rings: HashMap<DomId, ConnId>,
+    // Events each domain made that wait for dom0's kernel.
+    caused: HashMap<DomId, usize>,
     ready: VecDeque<ConnId>,
     touched: Vec<ConnId>,
     entries: Vec<Entry>,
@@ -51,6 +56,7 @@ impl Hub {
             peers: HashMap::new(),
             journal: None,
             rings: HashMap::new(),
+            caused: HashMap::new(),
             ready: VecDeque::new(),
             touched: Vec::new(),
             entries: Vec::new(),
@@ -141,7 +147,10 @@ impl Hub {
         }
         let stalls = match peer.domain() {
             Some(DomId::DOM0) => false,
-            Some(_) => peer.queue.len() as u64 >= limits.get(Quota::Outstanding),
+            Some(domain) => {
+                peer.queue.len() as u64 >= limits.get(Quota::Outstanding)
+                    || self.caused.get(&domain).is_some_and(|caused| *caused >= CAUSED)
+            }
             None => peer.queue.bytes() > LOCAL_STALL,
         };
         peer.stalled = stalls;
@@ -181,8 +190,9 @@ impl Hub {
             let (kind, tx, payload) = (request.kind, request.tx_id, request.payload.escape_ascii());
             self.log.line(format_args!("{id:?} asks {kind:?} tx {tx} {payload}"));
         }
+        let from = self.peers.get(&id).and_then(Peer::domain).filter(|domain| *domain != DomId::DOM0);
         let outcome = self.store.handle(id, request);
-        let action = self.deliver(outcome);
+        let action = self.deliver(outcome, from);
         match action {
             None => {}
             Some(Action::Introduce { domain, frame, port }) => {
@@ -198,7 +208,7 @@ impl Hub {
                         Outcome { messages: vec![(id, request.refusal(Error::Invalid))], ..Outcome::default() }
                     }
                 };
-                self.deliver(outcome);
+                self.deliver(outcome, None);
             }
             Some(Action::Release(domain)) => self.log.forget(domain),
             Some(Action::Print(text)) => self.log.line(format_args!("{text}")),
@@ -250,8 +260,8 @@ impl Hub {
         self.entries.extend(self.store.take_effects().into_iter().map(Entry::Effect));
     }
 
-    /// Queues messages, and notes what the store did.
-    pub(crate) fn deliver(&mut self, outcome: Outcome) -> Option<Action> {
+    /// Queues messages, which the request of a domain made, and notes what the store did.
+    pub(crate) fn deliver(&mut self, outcome: Outcome, from: Option<DomId>) -> Option<Action> {
         self.note_effects();
         if let Some((domain, quota)) = outcome.refused {
             let limit = self.store.limits().get(quota);
@@ -260,8 +270,14 @@ impl Hub {
         let memory = usize::try_from(self.store.limits().get(Quota::Memory)).unwrap_or(usize::MAX);
         for (to, message) in outcome.messages {
             let Some(peer) = self.peers.get_mut(&to).filter(|peer| peer.ended.is_none()) else { continue };
-            let Some(bytes) = peer.queue.push(&message) else { continue };
-            let (domain, waiting) = (peer.domain(), peer.queue.bytes());
+            let domain = peer.domain();
+            let cause = from.filter(|_| domain == Some(DomId::DOM0));
+            let Some(bytes) = peer.queue.push(&message, cause) else { continue };
+            let waiting = peer.queue.bytes();
+            if let Some(cause) = cause {
+                let caused = self.caused.entry(cause).or_default();
+                *caused = caused.saturating_add(1);
+            }
             if let Some(domain) = domain {
                 self.entries.push(Entry::Output(domain, bytes));
             }
@@ -331,7 +347,7 @@ impl Hub {
                 Some(_) => continue,
                 None => self.store.domain_gone(domain),
             };
-            if let Some(Action::Release(domain)) = self.deliver(outcome) {
+            if let Some(Action::Release(domain)) = self.deliver(outcome, None) {
                 self.log.forget(domain);
             }
         }
@@ -385,6 +401,7 @@ impl Hub {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         peer.touched = false;
         let flushed = if matches!(peer.ended, Some(Ended::Broken(_))) { Ok(false) } else { peer.flush() };
+        let freed = peer.queue.take_freed();
         let (stalled, ready, ended) = (peer.stalled, peer.ready, peer.ended.is_some());
         if let Link::Ring(own) = &mut peer.link
             && let (Some(port), Some(xen)) = (own.port, &self.xen)
@@ -413,7 +430,10 @@ impl Hub {
             Ok(_) if stalled => {
                 let limit = self.store.limits().get(Quota::Outstanding);
                 let room = self.peers.get(&id).is_some_and(|peer| match peer.domain() {
-                    Some(_) => (peer.queue.len() as u64) < limit,
+                    Some(domain) => {
+                        let caused = self.caused.get(&domain).copied().unwrap_or_default();
+                        (peer.queue.len() as u64) < limit && caused < CAUSED
+                    }
                     None => peer.queue.bytes() <= LOCAL_STALL,
                 });
                 if room {
@@ -421,6 +441,23 @@ impl Hub {
                 }
             }
             Ok(_) => {}
+        }
+        freed.into_iter().for_each(|domain| self.free(domain));
+    }
+
+    /// An event that this domain made went out.
+    fn free(&mut self, domain: DomId) {
+        let Some(caused) = self.caused.get_mut(&domain) else { return };
+        *caused = caused.saturating_sub(1);
+        let left = *caused;
+        if left == 0 {
+            self.caused.remove(&domain);
+        }
+        // It was stopped at the limit, and goes on with some room.
+        if left == CAUSED / 2
+            && let Some(id) = self.rings.get(&domain).copied()
+        {
+            self.make_ready(id);
         }
     }
 }

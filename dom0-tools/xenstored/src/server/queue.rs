@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 //! What waits to be read by a client: whole messages, of which the first may have gone out in part.
 
+use hypercalls::ids::DomId;
 use hypercalls::io::xs_wire::XsMessageType;
 use std::collections::{HashSet, VecDeque};
 use xenstore::Message;
@@ -13,6 +14,10 @@ pub(crate) struct Queue {
     // Bytes of the first message that are out.
     sent: usize,
     bytes: usize,
+    // The domain whose request made each of the messages, where that is counted.
+    causes: VecDeque<Option<DomId>>,
+    // Those of the messages that are out.
+    freed: Vec<DomId>,
     // Events that were queued after the last answer: the same again would tell nothing new.
     events: HashSet<Vec<u8>>,
 }
@@ -21,18 +26,19 @@ impl Queue {
     /// The queue of which so much of the first message is out.
     pub(crate) fn restore(messages: impl IntoIterator<Item = Vec<u8>>, sent: usize) -> Self {
         let mut queue = Self::default();
-        messages.into_iter().for_each(|message| queue.push_raw(message));
+        messages.into_iter().for_each(|message| queue.push_raw(message, None));
         queue.advance(sent);
         queue
     }
 
-    fn push_raw(&mut self, message: Vec<u8>) {
+    fn push_raw(&mut self, message: Vec<u8>, cause: Option<DomId>) {
+        self.causes.push_back(cause);
         self.bytes = self.bytes.saturating_add(message.len());
         self.messages.push_back(message);
     }
 
     /// Queues a message; returns the bytes, or `None` for an event that waits already.
-    pub(crate) fn push(&mut self, message: &Message) -> Option<Vec<u8>> {
+    pub(crate) fn push(&mut self, message: &Message, cause: Option<DomId>) -> Option<Vec<u8>> {
         let bytes = message.encode();
         if message.kind == XsMessageType::WATCH_EVENT {
             if !self.events.insert(bytes.clone()) {
@@ -42,8 +48,13 @@ impl Queue {
             // An event that comes after this answer must also be heard after it.
             self.events.clear();
         }
-        self.push_raw(bytes.clone());
+        self.push_raw(bytes.clone(), cause);
         Some(bytes)
+    }
+
+    /// The causes of messages that went out since this was last asked.
+    pub(crate) fn take_freed(&mut self) -> Vec<DomId> {
+        std::mem::take(&mut self.freed)
     }
 
     /// Messages that wait, the one that is out in part among them.
@@ -101,6 +112,7 @@ impl Queue {
             self.sent = self.sent.saturating_sub(first.len());
             self.bytes = self.bytes.saturating_sub(first.len());
             self.messages.pop_front();
+            self.freed.extend(self.causes.pop_front().flatten());
         }
     }
 }
@@ -120,17 +132,17 @@ mod tests {
     #[test]
     fn an_event_waits_once_but_is_heard_after_an_answer() {
         let mut queue = Queue::default();
-        assert!(queue.push(&event("a")).is_some());
-        assert!(queue.push(&event("b")).is_some());
-        assert!(queue.push(&event("a")).is_none());
-        assert!(queue.push(&answer("x")).is_some());
-        assert!(queue.push(&event("a")).is_some());
+        assert!(queue.push(&event("a"), None).is_some());
+        assert!(queue.push(&event("b"), None).is_some());
+        assert!(queue.push(&event("a"), None).is_none());
+        assert!(queue.push(&answer("x"), None).is_some());
+        assert!(queue.push(&event("a"), None).is_some());
         assert_eq!(queue.len(), 4);
         // The first is out in part: it cannot stand for the next one.
         let mut queue = Queue::default();
-        queue.push(&event("a"));
+        queue.push(&event("a"), None);
         queue.advance(1);
-        assert!(queue.push(&event("a")).is_some());
+        assert!(queue.push(&event("a"), None).is_some());
         assert_eq!((queue.len(), queue.sent(), queue.bytes()), (2, 1, 33));
     }
 
@@ -139,7 +151,7 @@ mod tests {
         let mut queue = Queue::default();
         let mut all = Vec::new();
         for text in ["one", "", "three", "four"] {
-            all.extend(queue.push(&answer(text)).unwrap());
+            all.extend(queue.push(&answer(text), None).unwrap());
         }
         let kept: Vec<_> = queue.messages().map(<[u8]>::to_vec).collect();
         for step in 1..all.len() {

@@ -337,11 +337,11 @@ fn garbage_and_silence_hurt_only_their_domain() {
         for _ in 0..2 {
             let path = format!("/local/domain/5/{n}/{}\0v", "x".repeat(1900));
             let outcome = bench.hub().store.handle(dom0, &Message::new(Op::WRITE, 1, 0, path.as_bytes()));
-            bench.hub().deliver(outcome);
+            bench.hub().deliver(outcome, None);
         }
         let remove = Message::new(Op::RM, 1, 0, format!("/local/domain/5/{n}\0").as_bytes());
         let outcome = bench.hub().store.handle(dom0, &remove);
-        bench.hub().deliver(outcome);
+        bench.hub().deliver(outcome, None);
     }
     assert!(bench.hub().peers[&id].ended.is_some() && bench.hub().peers[&id].queue.is_empty());
     bench.settle();
