@@ -299,9 +299,11 @@ fn a_flood_leaves_the_other_domain_its_turn() {
         flooded.take(&flood, usize::MAX);
         Guest(&quiet).send(&Message::new(Op::READ, 7, 0, b"none\0").encode());
         bench.wake_all();
+        // One request of the flood at most goes first; a turn may end after any request, if the machine is slow.
+        bench.hub().turn();
         bench.hub().turn();
         let answers = Reader::default().take(&quiet, usize::MAX);
-        assert_eq!(answers.len(), 1, "answered in the same turn");
+        assert_eq!(answers.len(), 1, "answered at once");
     }
 }
 
