@@ -6,12 +6,13 @@ use crate::context::Context;
 use crate::error::{At, Class, Failure};
 use crate::guests::configuration;
 use crate::guests::creation::{self, Ready, Wish};
-use crate::guests::record::Lock;
+use crate::guests::record::{Lock, Record};
 use crate::guests::signals::Cancel;
 use crate::monitor;
 use domain_builder::Built;
 use domain_builder::config::Config;
 use serde::Serialize;
+use std::time::Duration;
 use xen_control::Control;
 use xenconsoled::Console;
 use xenstore::client::Client;
@@ -79,6 +80,10 @@ fn create(args: &Args, context: &Context, config: &Config) -> Result<(), Failure
     let control = context.control()?;
     let ready = Ready::check(config, &store, &cancel)?;
     let lock = Lock::take(ready.uuid())?;
+    if Record::load(ready.uuid())?.is_some() {
+        let why = format!("the UUID {} is in use", ready.uuid());
+        return Err(Failure::new(Class::Conflict, why).remedy("end that domain first, or remove 'uuid'"));
+    }
     let monitored = !args.no_monitor;
     if monitored {
         monitor::ensure()?;
@@ -95,7 +100,25 @@ fn create(args: &Args, context: &Context, config: &Config) -> Result<(), Failure
     } else if !args.quiet {
         eprintln!("xn: {} is domain {}", created.name, created.id);
     }
-    console.map_or(Ok(()), console::enter)
+    console.map_or(Ok(()), console::enter)?;
+    if args.foreground { wait(control, &store, &cancel, &built).at(|| "wait for its end") } else { Ok(()) }
+}
+
+/// How often to look after the domain although nothing was heard, and after Ctrl-C.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Waits until the domain is gone, or its number stands for another. Ctrl-C ends the waiting, not the domain.
+fn wait(control: &Control, store: &Client, cancel: &Cancel, built: &Built) -> Result<(), Failure> {
+    store.watch("@releaseDomain", "create")?;
+    let there =
+        || Ok::<_, Failure>(control.domain_info(built.domid)?.is_some_and(|info| info.uuid == built.uuid.to_bytes()));
+    while there()? && !cancel.is_wanted() {
+        match store.next_event(Some(TICK)) {
+            Err(error) if error.is_closed() => store.reconnect(creation::RETURN)?,
+            event => drop(event?),
+        }
+    }
+    Ok(())
 }
 
 /// From here on the domain is on its own. With `-c`, its console is open before it says anything.

@@ -19,7 +19,7 @@ use xen_control::Control;
 use xenstore::client::{Client, Nodes};
 
 /// How long a server of the store that was killed is waited for.
-const RETURN: Duration = Duration::from_secs(15);
+pub(crate) const RETURN: Duration = Duration::from_secs(15);
 
 impl From<BuildError> for Failure {
     fn from(error: BuildError) -> Self {
