@@ -120,11 +120,35 @@ impl Control {
         hard: Option<&CpuMap>,
         soft: Option<&CpuMap>,
     ) -> Result<()> {
+        self.choose_affinity(domain, vcpu, hard, soft, AffinityFlags::empty())
+    }
+
+    /// The same, and first undoes a temporary pin by the domain itself.
+    ///
+    /// # Errors
+    /// As [`Control::set_affinity`].
+    pub fn force_affinity(
+        &self,
+        domain: DomId,
+        vcpu: VcpuId,
+        hard: Option<&CpuMap>,
+        soft: Option<&CpuMap>,
+    ) -> Result<()> {
+        self.choose_affinity(domain, vcpu, hard, soft, AffinityFlags::FORCE)
+    }
+
+    fn choose_affinity(
+        &self,
+        domain: DomId,
+        vcpu: VcpuId,
+        hard: Option<&CpuMap>,
+        soft: Option<&CpuMap>,
+        mut flags: AffinityFlags,
+    ) -> Result<()> {
         let operation = "set a vCPU's affinity";
         let failed = |error| ControlError::new(operation, Some(domain), error);
         let hard = hard.map(|map| self.put(map.bytes())).transpose().map_err(failed)?;
         let soft = soft.map(|map| self.put(map.bytes())).transpose().map_err(failed)?;
-        let mut flags = AffinityFlags::empty();
         flags.set(AffinityFlags::HARD, hard.is_some());
         flags.set(AffinityFlags::SOFT, soft.is_some());
         let bitmap = |buffer: &Option<xen_sys::HypercallBuffer>| XenctlBitmap {

@@ -5,6 +5,7 @@ use crate::domain::Domain;
 use crate::error::{Class, Failure};
 use crate::guests::names;
 use crate::near;
+use crate::output;
 use hypercalls::DomId;
 use std::cell::OnceCell;
 use std::fmt;
@@ -28,7 +29,7 @@ impl Context {
     /// Says what is being done, if that is wanted.
     pub(crate) fn say(&self, what: impl fmt::Display) {
         if self.verbose {
-            eprintln!("xn: {what}");
+            output::note(what);
         }
     }
 
@@ -123,7 +124,7 @@ impl Context {
             domains.push(Domain::new(info, name));
         }
         if let Some(failure) = nameless {
-            eprintln!("xn: names are missing: {failure}");
+            output::note(format_args!("names are missing: {failure}"));
         }
         Ok(domains)
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Why a command failed: one line for a person, one exit code for a script.
 
+use crate::output;
 use std::fmt;
 use std::process::ExitCode;
 
@@ -103,7 +104,7 @@ impl Failure {
     /// Says it on standard error and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         if self.class != Class::BrokenPipe {
-            eprintln!("xn: {self}");
+            output::note(self);
         }
         ExitCode::from(self.class.code())
     }

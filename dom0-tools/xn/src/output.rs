@@ -3,6 +3,7 @@
 
 use crate::error::{Class, Failure};
 use serde::Serialize;
+use std::fmt;
 use std::io::{self, Write};
 
 /// How a command prints: columns or lines for people, or one JSON document (README.md has the schemas).
@@ -35,6 +36,11 @@ impl OutputArgs {
     pub(crate) fn is_json(self) -> bool {
         self.output == Format::Json
     }
+}
+
+/// Says something on standard error. Where nobody can read it, nobody need be told: `eprintln!` would end the program.
+pub(crate) fn note(what: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "xn: {what}");
 }
 
 /// Prints text as it is.

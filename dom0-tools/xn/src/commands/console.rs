@@ -3,6 +3,7 @@
 
 use crate::context::Context;
 use crate::error::{At, Class, Failure};
+use crate::output;
 use hypercalls::DomId;
 use std::time::Duration;
 use xen_control::Control;
@@ -66,9 +67,11 @@ pub(crate) fn open<'a>(
 
 /// Connects it with standard input and output until it ends or Ctrl-] is typed.
 pub(crate) fn enter(console: Console<'_>) -> Result<(), Failure> {
-    match console.run()? {
-        Ended::Left => eprintln!(),
-        Ended::DomainGone => eprintln!("\nxn: the domain is gone"),
+    let ended = console.run()?;
+    // The guest's last line need not be a whole one.
+    output::text("\n")?;
+    if ended == Ended::DomainGone {
+        output::note("the domain is gone");
     }
     Ok(())
 }

@@ -98,7 +98,7 @@ fn create(args: &Args, context: &Context, config: &Config) -> Result<(), Failure
     if args.output.is_json() {
         crate::output::json(&created)?;
     } else if !args.quiet {
-        eprintln!("xn: {} is domain {}", created.name, created.id);
+        crate::output::note(format_args!("{} is domain {}", created.name, created.id));
     }
     console.map_or(Ok(()), console::enter)?;
     if args.foreground { wait(control, &store, &cancel, &built).at(|| "wait for its end") } else { Ok(()) }

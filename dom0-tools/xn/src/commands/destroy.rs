@@ -13,7 +13,7 @@ use xenstore::client::Client;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: xn destroy demo")]
 pub(crate) struct Args {
-    /// Allow domain 0, where that is possible at all
+    /// For xl's sake: dom0 cannot be destroyed all the same
     #[arg(short = 'f')]
     pub(crate) force: bool,
     /// Names or numbers
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
         let done = destroy(text, context).at(|| format!("destroy {text}"));
         match (&first, &done) {
             // Only one failure can be the command's: the others are said here.
-            (Err(_), Err(failure)) => eprintln!("xn: {failure}"),
+            (Err(_), Err(failure)) => crate::output::note(failure),
             (Ok(()), _) => first = done,
             _ => {}
         }

@@ -4,6 +4,7 @@
 use crate::context::Context;
 use crate::domain::reason;
 use crate::error::{At, Class, Failure};
+use crate::output;
 use hypercalls::DomId;
 use std::time::{Duration, Instant};
 use xen_control::DomainInfo;
@@ -55,7 +56,7 @@ fn end(args: &EndArgs, request: &str, context: &Context) -> Result<(), Failure> 
         let label = context.label(info.id);
         may_end(&info).map_err(|failure| failure.at(&label))?;
         if info.paused {
-            eprintln!("xn: {label} is paused: it will not react before 'xn unpause'");
+            output::note(format_args!("{label} is paused: it will not react before 'xn unpause'"));
         }
         let node = control_node(info.id);
         if args.wait > 0 {
@@ -70,7 +71,15 @@ fn end(args: &EndArgs, request: &str, context: &Context) -> Result<(), Failure> 
 
 fn meant(args: &EndArgs, context: &Context) -> Result<Vec<DomainInfo>, Failure> {
     if !args.all {
-        return args.domains.iter().map(|text| context.domain_info(text)).collect();
+        let mut meant: Vec<DomainInfo> = Vec::new();
+        for text in &args.domains {
+            let info = context.domain_info(text)?;
+            // Named twice is asked once.
+            if meant.iter().all(|other| other.id != info.id) {
+                meant.push(info);
+            }
+        }
+        return Ok(meant);
     }
     let mut guests = context.control()?.domains()?;
     guests.retain(|info| info.id != DomId::DOM0 && info.shutdown.is_none() && !info.dying);
@@ -128,7 +137,7 @@ fn wait_for(mut asked: Vec<Asked>, args: &EndArgs, context: &Context) -> Result<
                 Look::Pending(one) => pending.push(one),
                 Look::Late(failure) => match &failed {
                     // Only one failure can be the command's: the others are said here.
-                    Some(_) => eprintln!("xn: {failure}"),
+                    Some(_) => output::note(failure),
                     None => failed = Some(failure),
                 },
             }
@@ -153,11 +162,11 @@ enum Look {
 fn look(mut one: Asked, args: &EndArgs, context: &Context) -> Result<Look, Failure> {
     let info = context.control()?.domain_info(one.id)?;
     let Some(info) = info else {
-        eprintln!("{} is gone", one.label);
+        output::note(format_args!("{} is gone", one.label));
         return Ok(Look::Ended);
     };
     if let (Some(why), 1) = (info.shutdown, args.wait) {
-        eprintln!("{} has shut down: {}", one.label, reason(why));
+        output::note(format_args!("{} has shut down: {}", one.label, reason(why)));
         return Ok(Look::Ended);
     }
     // The guest has all the time it wants again from when it takes the request.
@@ -166,7 +175,7 @@ fn look(mut one: Asked, args: &EndArgs, context: &Context) -> Result<Look, Failu
         .find_text(&control_node(one.id))
         .or_else(|error| if error.is_closed() { Ok(None) } else { Err(error) })?;
     if !one.accepted && node.is_some_and(|word| word.is_empty()) {
-        eprintln!("{} is shutting down", one.label);
+        output::note(format_args!("{} is shutting down", one.label));
         one.accepted = true;
         one.until = deadline(args);
     }

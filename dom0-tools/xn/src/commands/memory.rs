@@ -4,6 +4,7 @@
 use crate::context::Context;
 use crate::error::{At, Class, Failure};
 use crate::size;
+use hypercalls::DomId;
 
 /// Options of `xn mem-set`.
 #[derive(Debug, clap::Args)]
@@ -43,7 +44,7 @@ fn set_target(domain: &str, kib: u64, context: &Context) -> Result<(), Failure> 
     let home = format!("/local/domain/{}/memory", domain.raw());
     let store = context.store()?;
     let most = store.find_text(&format!("{home}/static-max"))?.and_then(|text| text.trim().parse::<u64>().ok());
-    check(kib, most).map_err(|failure| failure.at(label))?;
+    check(kib, most).and_then(|()| leave_dom0_alive(domain, kib)).map_err(|failure| failure.at(label))?;
     context.control()?.set_max_memory(domain, kib.saturating_add(SLACK_KIB))?;
     store.write(&format!("{home}/target"), kib.to_string())?;
     Ok(())
@@ -64,6 +65,17 @@ fn check(kib: u64, most: Option<u64>) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// Less than this dom0's kernel and tools cannot live in.
+const LEAST_DOM0_KIB: u64 = 128 << 10;
+
+fn leave_dom0_alive(domain: DomId, kib: u64) -> Result<(), Failure> {
+    if domain == DomId::DOM0 && kib < LEAST_DOM0_KIB {
+        let why = format!("{kib} KiB are less than dom0 can live in");
+        return Err(Failure::new(Class::Usage, why).remedy(format!("leave it {LEAST_DOM0_KIB} KiB or more")));
+    }
+    Ok(())
 }
 
 /// Sets the limit.
@@ -87,6 +99,13 @@ fn set_limit(domain: &str, kib: u64, context: &Context) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dom0_keeps_what_it_needs() {
+        let class = |domain, kib| leave_dom0_alive(DomId::new(domain), kib).map_err(|failure| failure.class());
+        assert_eq!(class(0, 65_536), Err(Class::Usage));
+        assert_eq!((class(0, 131_072), class(1, 65_536)), (Ok(()), Ok(())));
+    }
 
     #[test]
     fn targets_are_checked() {

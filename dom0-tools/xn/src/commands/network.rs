@@ -4,7 +4,7 @@
 use crate::context::Context;
 use crate::error::{At, Class, Failure};
 use crate::guests::{devices, hot_plug};
-use crate::output::{Align, OutputArgs, Table};
+use crate::output::{self, Align, OutputArgs, Table};
 use domain_builder::config;
 use host_devices::{Class as Device, Links, Mac, bridge};
 use serde::Serialize;
@@ -88,7 +88,7 @@ pub(crate) fn attach(args: &AttachArgs, context: &mut Context) -> Result<(), Fai
         let parsed = config::parse_vif("command line", &args.vif.join(","), free);
         let (mut wanted, warnings) = parsed.map_err(|error| Failure::new(Class::Usage, error))?;
         for warning in warnings {
-            eprintln!("xn: warning: {warning}");
+            output::note(format_args!("warning: {warning}"));
         }
         if guest.has(Device::Vif, wanted.devid)? {
             let why = format!("{} has an interface {} already", args.domain, wanted.devid);

@@ -202,7 +202,12 @@ fn pin_vcpus(args: &PinArgs, context: &Context) -> Result<(), Failure> {
         }
     };
     for vcpu in vcpus {
-        control.set_affinity(domain.id, VcpuId::new(vcpu), hard.as_ref(), soft.as_ref())?;
+        let (vcpu, hard, soft) = (VcpuId::new(vcpu), hard.as_ref(), soft.as_ref());
+        if args.force {
+            control.force_affinity(domain.id, vcpu, hard, soft)?;
+        } else {
+            control.set_affinity(domain.id, vcpu, hard, soft)?;
+        }
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! Finding and reading a configuration as `xn create` and `xn config-update` name it.
 
 use crate::error::{At, Class, Failure};
+use crate::output;
 use domain_builder::config::{self, Config, Parsed, Source};
 use std::fs;
 use std::io;
@@ -26,7 +27,7 @@ pub(crate) fn read(defconfig: Option<&str>, words: &[String]) -> Result<Config, 
     }
     let Parsed { config, warnings } = config::parse(&sources).map_err(|error| Failure::new(Class::Usage, error))?;
     for warning in warnings {
-        eprintln!("xn: warning: {warning}");
+        output::note(format_args!("warning: {warning}"));
     }
     absolute(config)
 }

@@ -3,6 +3,7 @@
 //! named by its UUID. And the lock that each operation on the domain holds.
 
 use crate::error::{At, Class, Failure};
+use crate::output;
 use domain_builder::config::{Config, Uuid};
 use hypercalls::DomId;
 use rustix::fs::FlockOperation;
@@ -92,7 +93,7 @@ impl Record {
             match Self::load(uuid) {
                 Ok(Some(record)) => all.push(record),
                 Ok(None) => forget(uuid)?,
-                Err(failure) => eprintln!("xn: {failure}"),
+                Err(failure) => output::note(failure),
             }
         }
         Ok(all)
