@@ -2,11 +2,14 @@
 //! The program itself, on a socket and without Xen: start, clients, `kill -9` and restart.
 #![forbid(unsafe_code)]
 
+use hypercalls::io::xs_wire::XsMessageType;
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+use xenstore::Message;
 use xenstore::client::{Client, Permission};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -106,6 +109,15 @@ fn clients_are_served() {
     assert!(client.control(&["quota"]).unwrap().contains("watches          :      128"));
     client.control(&["print", "a line"]).unwrap();
     assert!(daemon.log().contains("xenstored: a line\n"));
+    // Clients that ask and leave at once are forgotten.
+    for _ in 0..50 {
+        let mut stream = std::os::unix::net::UnixStream::connect(daemon.folder.join("socket")).unwrap();
+        stream.write_all(&Message::new(XsMessageType::READ, 1, 0, b"/count\0").encode()).unwrap();
+    }
+    let until = Instant::now() + SOON;
+    while !client.control(&["memreport"]).unwrap().contains("connections: 2\n") {
+        assert!(Instant::now() < until);
+    }
     // Another one sees that it is not needed, and says so.
     let Output { status, stderr, .. } = daemon.command().arg("--foreground").output().unwrap();
     let said = String::from_utf8(stderr).unwrap();

@@ -80,8 +80,18 @@ impl Hub {
 
     /// A client may have sent or read something.
     pub(crate) fn wake(&mut self, id: ConnId) {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.drained = false;
+        }
         self.make_ready(id);
         self.touch(id);
+    }
+
+    /// The other end of a socket was closed; what it sent before is still there.
+    pub(crate) fn hang_up(&mut self, id: ConnId) {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.hung_up = true;
+        }
     }
 
     fn make_ready(&mut self, id: ConnId) {

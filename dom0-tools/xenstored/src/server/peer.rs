@@ -88,13 +88,27 @@ pub(crate) struct Peer {
     pub(crate) touched: bool,
     /// Has requests that wait until it reads its answers.
     pub(crate) stalled: bool,
+    /// A socket was read to its end; the kernel says when there is more.
+    pub(crate) drained: bool,
+    /// The other end was closed; the kernel has said so, and says nothing more.
+    pub(crate) hung_up: bool,
     pub(crate) ended: Option<Ended>,
 }
 
 impl Peer {
     pub(crate) fn new(link: Link) -> Self {
         let queue = Queue::default();
-        Self { link, input: Vec::new(), queue, ready: false, touched: false, stalled: false, ended: None }
+        Self {
+            link,
+            input: Vec::new(),
+            queue,
+            ready: false,
+            touched: false,
+            stalled: false,
+            drained: false,
+            hung_up: false,
+            ended: None,
+        }
     }
 
     pub(crate) fn of_ring(domain: DomId, ring: Ring<Page>, port: Option<Port>) -> Self {
@@ -141,12 +155,14 @@ impl Peer {
                 self.input.extend_from_slice(&bytes);
                 return Ok(!bytes.is_empty());
             }
+            Link::Socket(_) if self.drained => return Ok(false),
             Link::Socket(socket) => socket.read(&mut part),
         };
         match got {
             Ok(0) => Err(Ended::Closed),
             Ok(got) => {
                 self.input.extend_from_slice(part.get(..got).unwrap_or_default());
+                self.drained = got < part.len() && !self.hung_up;
                 Ok(true)
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),

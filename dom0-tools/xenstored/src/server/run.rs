@@ -179,7 +179,16 @@ impl Daemon {
                         self.hub.log.reopen();
                     }
                     number if number < CLIENTS => self.accept(number),
-                    number => self.hub.wake(ConnId(number.saturating_sub(CLIENTS))),
+                    number => {
+                        let id = ConnId(number.saturating_sub(CLIENTS));
+                        // Copied: the struct is packed.
+                        let flags = event.flags;
+                        let closed = epoll::EventFlags::RDHUP | epoll::EventFlags::HUP | epoll::EventFlags::ERR;
+                        if flags.intersects(closed) {
+                            self.hub.hang_up(id);
+                        }
+                        self.hub.wake(id);
+                    }
                 }
             }
             self.hub.turn();
