@@ -18,7 +18,7 @@ use hypercalls::errno::Errno;
 use hypercalls::frame::Mfn;
 use hypercalls::ids::{DomId, Pirq, Port, VcpuId, Virq};
 
-use crate::config::{MAX_PIRQS, MAX_VCPUS};
+use crate::config::MAX_VCPUS;
 use crate::console;
 use crate::domain::memory::WritableRef;
 use crate::domain::vcpu::{Vcpu, pause};
@@ -40,12 +40,12 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// No channels yet, in the two-level ABI of the domain's shared_info page. ENOMEM.
-    pub(crate) fn new(dom: DomId, vcpus: u32, max_port: u32, shared_info: Mfn) -> Result<Self, Errno> {
+    /// No channels yet, in the two-level ABI of the domain's shared_info page, and room for so many pirqs. ENOMEM.
+    pub(crate) fn new(dom: DomId, vcpus: u32, max_port: u32, pirqs: u32, shared_info: Mfn) -> Result<Self, Errno> {
         let words = map::words(shared_info);
         let bitmap = |first: usize| words.get(first..).and_then(|rest| rest.first_chunk()).ok_or(Errno::ENOMEM);
         let two_level = TwoLevelWords { pending: bitmap(PENDING_WORD)?, mask: bitmap(MASK_WORD)? };
-        let config = Config { dom, vcpus, max_port, pirqs: MAX_PIRQS };
+        let config = Config { dom, vcpus, max_port, pirqs };
         Ok(Self { table: EventTable::new(config, two_level)?, pages: Vec::new() })
     }
 }

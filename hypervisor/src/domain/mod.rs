@@ -34,6 +34,7 @@ use hypercalls::errno::Errno;
 use hypercalls::frame::Mfn;
 use hypercalls::ids::{DomId, VcpuId};
 
+use crate::config::MAX_PIRQS;
 use crate::domain::events::{Events, Pollers};
 use crate::domain::lifecycle::{Lifecycle, Stage};
 use crate::domain::memory::{Memory, WritableRef};
@@ -145,7 +146,9 @@ pub(crate) struct NewDomain {
 impl Domain {
     /// An empty domain, paused once. ENOMEM.
     pub(crate) fn new(new: &NewDomain) -> Result<Self, Errno> {
-        let events = Events::new(new.id, new.max_vcpus, new.max_event_port, new.shared_info)?;
+        // Others can have no device: there is no IOMMU to keep one in bounds.
+        let pirqs = if new.is_control { MAX_PIRQS } else { 0 };
+        let events = Events::new(new.id, new.max_vcpus, new.max_event_port, pirqs, new.shared_info)?;
         let grants = grants::new_table(new.id, new.grant_limits);
         // Its shared_info page is one, too.
         let memory = Memory::new(1 + grants.all_frames().count() as u64);

@@ -40,7 +40,6 @@ pub(crate) fn destroy(domain: &DomainRef, budget: &mut Budget) -> Result<(), Pre
             if *stage == Stage::Dead {
                 // Under the lock: whoever waits for the end looks at the stage, and sees it only with our use of the page gone.
                 free_shared(domain.shared_info);
-                log::debug!("domain {} is dead", domain.id.raw());
                 events::notify_global_virq(Virq::DOM_EXC);
             }
         }

@@ -11,7 +11,11 @@ use super::{
 use crate::{
     config::MAX_CPUS,
     sync::{Rank, SpinLock},
-    x86::{apic::TimerMode, instr::rdtsc_ordered, percpu::CpuId},
+    x86::{
+        apic::TimerMode,
+        instr::rdtsc_ordered,
+        percpu::{self, CpuId},
+    },
 };
 
 static CLOCK: spin::Once<Clock> = spin::Once::new();
@@ -42,10 +46,10 @@ pub(crate) fn timer_mode() -> TimerMode {
     *TIMER_MODE.get().expect("the timer mode is chosen before any timer is armed")
 }
 
-/// Makes room on every CPU for the timers of all slots below `slots`. Allocates.
+/// Makes room on every CPU there is for the timers of all slots below `slots`. Allocates.
 pub(crate) fn reserve_slots(slots: u32) {
-    for queue in &QUEUES {
-        queue.lock().reserve_slots(slots);
+    for cpu in percpu::all() {
+        QUEUES[cpu.id().index()].lock().reserve_slots(slots);
     }
 }
 

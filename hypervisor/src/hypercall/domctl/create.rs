@@ -74,12 +74,7 @@ pub(super) fn create(wanted: DomId, request: &Createdomain) -> Result<DomId, Err
         return Err(Errno::EEXIST);
     }
     let grant_limits = check(request)?;
-    let mut id = wanted;
-    if !is_chosen {
-        let last = LAST.load(Ordering::Relaxed);
-        id = table::unused_from(last.wrapping_add(1)).ok_or(Errno::EEXIST)?;
-        LAST.store(id.raw(), Ordering::Relaxed);
-    }
+    let id = if is_chosen { wanted } else { choose()? };
     let domain = creation::new_domain(&Request {
         id,
         handle: request.handle,
@@ -92,6 +87,18 @@ pub(super) fn create(wanted: DomId, request: &Createdomain) -> Result<DomId, Err
     domain.lifecycle.lock().toolstack_pauses = 1;
     domain.memory.lock().max_pages = 0;
     Ok(id)
+}
+
+/// The next number that no domain has; no other call gets the same before all have had their turn. EEXIST: none is left.
+fn choose() -> Result<DomId, Errno> {
+    loop {
+        let last = LAST.load(Ordering::Relaxed);
+        let id = table::unused_from(last.wrapping_add(1)).ok_or(Errno::EEXIST)?;
+        // Fails only because another call has got one.
+        if LAST.compare_exchange(last, id.raw(), Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            return Ok(id);
+        }
+    }
 }
 
 /// max_vcpus: the vCPUs that createdomain was told of. EINVAL: oneself, or another number. ENOMEM.
