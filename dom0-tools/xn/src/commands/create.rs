@@ -94,6 +94,7 @@ fn create(args: &Args, context: &Context, config: &Config) -> Result<(), Failure
         Err(failure) => return Err(creation::undo(control, &store, built.domid, built.uuid, failure)),
     };
     drop(lock);
+    cancel.over();
     let created = Created { name: config.name.clone(), id: built.domid.raw(), uuid: built.uuid.to_string() };
     if args.output.is_json() {
         crate::output::json(&created)?;
@@ -101,18 +102,18 @@ fn create(args: &Args, context: &Context, config: &Config) -> Result<(), Failure
         crate::output::note(format_args!("{} is domain {}", created.name, created.id));
     }
     console.map_or(Ok(()), console::enter)?;
-    if args.foreground { wait(control, &store, &cancel, &built).at(|| "wait for its end") } else { Ok(()) }
+    if args.foreground { wait(control, &store, &built).at(|| "wait for its end") } else { Ok(()) }
 }
 
-/// How often to look after the domain although nothing was heard, and after Ctrl-C.
-const TICK: Duration = Duration::from_secs(1);
+/// How often to look after the domain although nothing was heard.
+const TICK: Duration = Duration::from_secs(10);
 
 /// Waits until the domain is gone, or its number stands for another. Ctrl-C ends the waiting, not the domain.
-fn wait(control: &Control, store: &Client, cancel: &Cancel, built: &Built) -> Result<(), Failure> {
+fn wait(control: &Control, store: &Client, built: &Built) -> Result<(), Failure> {
     store.watch("@releaseDomain", "create")?;
     let there =
         || Ok::<_, Failure>(control.domain_info(built.domid)?.is_some_and(|info| info.uuid == built.uuid.to_bytes()));
-    while there()? && !cancel.is_wanted() {
+    while there()? {
         match store.next_event(Some(TICK)) {
             Err(error) if error.is_closed() => store.reconnect(creation::RETURN)?,
             event => drop(event?),

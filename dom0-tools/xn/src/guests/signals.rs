@@ -8,22 +8,32 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether the user wants it to end.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Cancel(Arc<AtomicBool>);
+pub(crate) struct Cancel {
+    wanted: Arc<AtomicBool>,
+    /// Nothing would be undone any more: signals do what they do to any program.
+    over: Arc<AtomicBool>,
+}
 
 impl Cancel {
-    /// Turns Ctrl-C, and requests to end, into a wish that [`Cancel::check`] finds.
+    /// Turns Ctrl-C, and requests to end, into a wish that [`Cancel::check`] finds, until [`Cancel::over`].
     pub(crate) fn on_signals() -> Result<Self, Failure> {
-        let flag = Arc::new(AtomicBool::new(false));
+        let cancel = Self::default();
         for signal in [SIGINT, SIGTERM, SIGHUP] {
-            signal_hook::flag::register(signal, Arc::clone(&flag))
+            signal_hook::flag::register_conditional_default(signal, Arc::clone(&cancel.over))
+                .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&cancel.wanted)))
                 .map_err(|error| Failure::new(Class::Failed, format!("cannot catch signals: {error}")))?;
         }
-        Ok(Self(flag))
+        Ok(cancel)
+    }
+
+    /// What was under way is done.
+    pub(crate) fn over(&self) {
+        self.over.store(true, Ordering::Relaxed);
     }
 
     /// Whether it is wanted.
     pub(crate) fn is_wanted(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.wanted.load(Ordering::Relaxed)
     }
 
     /// An error if it is wanted.
