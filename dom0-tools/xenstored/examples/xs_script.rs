@@ -4,18 +4,50 @@
 //! A line is `CONNECTION REQUEST TRANSACTION PAYLOAD`. A connection is opened when it is first named. `TRANSACTION` is a number, or the name
 //! under which an earlier `TRANSACTION_START` line (which has that name in the place of the payload) keeps its own. In the payload `\0` is
 //! a NUL, `\xNN` any byte and `{TEXT*N}` a repetition. Numbers that differ from run to run are not printed. A request may also be a
-//! number, and `REQUEST` may be `events`: prints what came without having been asked for, `close`, or `stop` (sends, does not wait).
+//! number, and `REQUEST` may be `events`: prints what came without having been asked for, or `close`. `N*REQUEST` asks N times, with the number in
+//! the place of `%` in the payload, and prints how often the answer was no error, and the first error. `SOCKET` may also be
+//! `/dev/xen/xenbus`, in a domain without a server.
 #![forbid(unsafe_code)]
 
 use hypercalls::io::xs_wire::XsMessageType as Op;
 use std::collections::HashMap;
+use std::fs::File;
 use std::io::{self, BufRead, ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use xenstore::Message;
 
+/// An answer comes within this time, or never.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
+enum Stream {
+    Socket(UnixStream),
+    Device(File),
+}
+
+impl Stream {
+    fn read(&mut self, part: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Socket(socket) => socket.read(part),
+            // Non-blocking: tried for as long as a socket waits.
+            Self::Device(device) => {
+                let until = Instant::now() + PATIENCE;
+                loop {
+                    match device.read(part) {
+                        Err(error) if error.kind() == ErrorKind::WouldBlock && Instant::now() < until => {
+                            std::thread::sleep(Duration::from_millis(1));
+                        }
+                        other => return other,
+                    }
+                }
+            }
+        }
+    }
+}
+
 struct Connection {
-    stream: UnixStream,
+    stream: Stream,
     bytes: Vec<u8>,
     last: u32,
     events: Vec<String>,
@@ -23,8 +55,14 @@ struct Connection {
 
 impl Connection {
     fn open(path: &str) -> io::Result<Self> {
-        let stream = UnixStream::connect(path)?;
-        stream.set_read_timeout(Some(Duration::from_millis(1500)))?;
+        let stream = if path.starts_with("/dev/") {
+            let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+            Stream::Device(File::options().read(true).write(true).custom_flags(flags).open(path)?)
+        } else {
+            let stream = UnixStream::connect(path)?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            Stream::Socket(stream)
+        };
         Ok(Self { stream, bytes: Vec::new(), last: 0, events: Vec::new() })
     }
 
@@ -46,13 +84,16 @@ impl Connection {
 
     fn ask(&mut self, kind: Op, tx: u32, payload: &[u8]) -> io::Result<Message> {
         self.last += 1;
-        self.stream.write_all(&raw(kind, self.last, tx, payload))?;
+        let bytes = raw(kind, self.last, tx, payload);
+        match &mut self.stream {
+            Stream::Socket(socket) => socket.write_all(&bytes)?,
+            Stream::Device(device) => device.write_all(&bytes)?,
+        }
         loop {
             let message = self.receive()?;
             if message.kind == Op::WATCH_EVENT {
                 self.events.push(show(&message.payload));
             } else {
-                assert_eq!(message.req_id, self.last, "the answer to another request");
                 return Ok(message);
             }
         }
@@ -124,6 +165,21 @@ fn main() -> io::Result<()> {
                 connection.events.push(show(&message.payload));
             }
             println!("{line}\n    {:?}", std::mem::take(&mut connection.events));
+            continue;
+        }
+        if let Some((count, request)) = request.split_once('*') {
+            let tx_id = transactions.get(tx).copied().unwrap_or_else(|| tx.parse().unwrap_or(0xdead));
+            let (count, kind) = (count.parse::<u32>().expect("a number before *"), kind(request));
+            let (mut good, mut first) = (0, None);
+            for n in 0..count {
+                let answer = connection.ask(kind, tx_id, &payload(&rest.replace('%', &n.to_string())))?;
+                if answer.kind != Op::ERROR {
+                    good += 1;
+                } else if first.is_none() {
+                    first = Some((n, show(&answer.payload)));
+                }
+            }
+            println!("{line}\n    {good} good, first error {first:?}");
             continue;
         }
         let tx_id = transactions.get(tx).copied().unwrap_or_else(|| tx.parse().unwrap_or(0xdead));

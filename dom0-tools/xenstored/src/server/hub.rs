@@ -335,6 +335,9 @@ impl Hub {
                 peer.queue = Queue::default();
             }
             (None, Ended::Broken(broken)) => self.log.line(format_args!("a local client is closed: {broken}")),
+            // It was killed, or did not wait for its answer.
+            (None, Ended::Failed(error))
+                if matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => {}
             (None, Ended::Failed(error)) => self.log.domain(DomId::DOM0, format_args!("a local client: {error}")),
             _ => {}
         }
