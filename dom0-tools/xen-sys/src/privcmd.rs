@@ -3,7 +3,7 @@
 #![expect(unsafe_code, reason = "requests with addresses in them")]
 //! `/dev/xen/privcmd`: hypercalls, and mappings of other domains' memory.
 
-use crate::buffer::HypercallBuffer;
+use crate::buffer::{HypercallBuffer, Pool};
 use crate::ioctl::{self, Hypercall, MmapBatchV2, MmapResource};
 use crate::region::{Backing, Region};
 use crate::shared::SharedMemory;
@@ -13,13 +13,13 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::Deref;
 use std::os::fd::AsFd;
+use std::sync::Arc;
 
 /// The right to make hypercalls. One per process is enough; threads may share it.
 #[derive(Debug)]
 pub struct Privcmd {
     file: File,
-    /// Memory that stays where it is; absent before Linux 4.18.
-    buffers: Option<File>,
+    buffers: Arc<Pool>,
 }
 
 /// Frames of another domain; unmapped when dropped.
@@ -75,7 +75,7 @@ impl Privcmd {
     pub fn open() -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).open(Self::PATH)?;
         let buffers = OpenOptions::new().read(true).write(true).open("/dev/xen/hypercall").ok();
-        Ok(Self { file, buffers })
+        Ok(Self { file, buffers: Arc::new(Pool::new(buffers)) })
     }
 
     /// Makes a hypercall. Every address in `args`, and in the memory they point to, must lie in a live
@@ -94,7 +94,7 @@ impl Privcmd {
     /// # Errors
     /// No memory, or no right to lock it.
     pub fn buffer(&self, len: usize) -> io::Result<HypercallBuffer> {
-        HypercallBuffer::new(self.buffers.as_ref().map(AsFd::as_fd), len)
+        self.buffers.buffer(len)
     }
 
     /// Maps machine frames of a domain, one after the other, in this order.
