@@ -7,6 +7,7 @@ use crate::quota::{Quota, Refusal};
 use crate::store::{Action, Outcome, Store};
 use hypercalls::ids::DomId;
 use hypercalls::io::xs_wire::PAYLOAD_MAX;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use xenstore::{Error, Message, strings};
 
@@ -49,12 +50,13 @@ impl Store {
 
     /// Whether the counts of nodes are right; it looks at every node.
     fn check(&self) -> String {
-        let mut counted = std::collections::BTreeMap::<DomId, u64>::new();
-        self.tree.walk(&mut |_, node| {
+        let mut counted = BTreeMap::<DomId, u64>::new();
+        self.tree.visit(|_, node| {
             let count = counted.entry(node.perms().owner()).or_default();
             *count = count.saturating_add(1);
+            true
         });
-        let kept: std::collections::BTreeMap<_, _> =
+        let kept: BTreeMap<_, _> =
             self.counters.domains().map(|(id, usage)| (id, usage.nodes)).filter(|(_, nodes)| *nodes > 0).collect();
         if counted == kept { "OK".to_owned() } else { format!("node counts are {kept:?}, but there are {counted:?}") }
     }
@@ -62,9 +64,10 @@ impl Store {
     fn report(&self) -> String {
         let mut nodes = 0_u64;
         let mut bytes = 0_usize;
-        self.tree.walk(&mut |path, node| {
+        self.tree.visit(|path, node| {
             nodes = nodes.saturating_add(1);
-            bytes = bytes.saturating_add(path.as_str().len()).saturating_add(node.value().len());
+            bytes = bytes.saturating_add(path.len()).saturating_add(node.value().len());
+            true
         });
         let transactions: usize = self.connections.values().map(|connection| connection.transactions.len()).sum();
         format!(
@@ -111,7 +114,7 @@ impl Store {
     fn list_usage(&self, first: DomId) -> String {
         let mut text = String::new();
         let known = self.domains.keys().copied().chain(self.counters.domains().map(|(id, _)| id));
-        let known: std::collections::BTreeSet<DomId> = known.filter(|id| *id >= first).collect();
+        let known: BTreeSet<DomId> = known.filter(|id| *id >= first).collect();
         for domain in known {
             let (nodes, watches, transactions) = self.used(domain);
             let refused = self.counters.usage(domain).refused;

@@ -241,11 +241,11 @@ impl Store {
         let mut all = vec![Kind::Generation(self.tree.generation())];
         all.extend(Quota::ALL.iter().map(|quota| Kind::Limit(*quota, self.limits.get(*quota))));
         // Parents before their children.
-        let mut nodes = Vec::new();
-        self.tree.walk(&mut |path, node| {
-            nodes.push(Kind::Put(path.clone(), node.value().to_vec(), node.perms().clone()));
+        self.tree.visit(|path, node| {
+            let path = Path::resolve(path.as_bytes(), "").ok();
+            all.extend(path.map(|path| Kind::Put(path, node.value().to_vec(), node.perms().clone())));
+            true
         });
-        all.extend(nodes);
         all.extend(self.special.iter().map(|(path, perms)| Kind::Special(path.clone(), perms.clone())));
         for (id, domain) in &self.domains {
             all.push(Kind::Introduce(*id, domain.frame, domain.port));

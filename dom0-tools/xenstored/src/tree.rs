@@ -78,12 +78,25 @@ impl Tree {
         Self { root: Rc::new(root), generation: 1 }
     }
 
-    /// Calls `visit` for every node, parents before their children and those in their order.
-    pub(crate) fn walk(&self, visit: &mut impl FnMut(&Path, &Node)) {
-        let mut todo = vec![(Path::root(), &*self.root)];
-        while let Some((path, node)) = todo.pop() {
-            visit(&path, node);
-            todo.extend(node.children.iter().rev().map(|(name, child)| (path.child(name), &**child)));
+    /// Calls `visit` for every node, parents before their children and those in their order; it says whether the children are of interest.
+    pub(crate) fn visit(&self, mut visit: impl FnMut(&str, &Node) -> bool) {
+        // One path for all, and no recursion: a path may have a thousand parts.
+        let mut path = String::new();
+        let mut open = Vec::new();
+        if visit("/", &self.root) {
+            open.push((self.root.children.iter(), 0));
+        }
+        while let Some((children, len)) = open.last_mut() {
+            path.truncate(*len);
+            let Some((name, node)) = children.next() else {
+                open.pop();
+                continue;
+            };
+            path.push('/');
+            path.push_str(name);
+            if visit(&path, node) {
+                open.push((node.children.iter(), path.len()));
+            }
         }
     }
 
@@ -150,18 +163,20 @@ impl Tree {
     #[must_use]
     pub(crate) fn traces_of(&self, domain: DomId) -> (Vec<Path>, Vec<(Path, Perms)>) {
         let (mut owned, mut named) = (Vec::new(), Vec::new());
-        let mut todo = vec![(Path::root(), &self.root)];
-        while let Some((path, node)) = todo.pop() {
-            // The root cannot go.
-            if node.perms.owner() == domain && path != Path::root() {
-                owned.push(path);
-                continue;
+        self.visit(|path, node| {
+            if !node.perms.mention(domain) {
+                return true;
             }
-            todo.extend(node.children.iter().map(|(name, child)| (path.child(name), child)));
-            if let Some(perms) = node.perms.without(domain) {
+            let Ok(path) = Path::resolve(path.as_bytes(), "") else { return true };
+            // The root cannot go.
+            let goes = node.perms.owner() == domain && path != Path::root();
+            if goes {
+                owned.push(path);
+            } else if let Some(perms) = node.perms.without(domain) {
                 named.push((path, perms));
             }
-        }
+            !goes
+        });
         (owned, named)
     }
 }

@@ -5,10 +5,10 @@
 
 use super::journal::Journal;
 use super::log::Log;
-use super::peer::{Ended, Link, Page, Peer};
+use super::peer::{Ended, Link, Peer};
 use super::queue::Queue;
 use super::record::Entry;
-use super::ring::{Broken, Ring};
+use super::ring::Broken;
 use super::xen::Xen;
 use crate::Quota;
 use crate::store::{Action, ConnId, Outcome, Store};
@@ -17,7 +17,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use xenstore::{Error, Message};
+use xenstore::Message;
 
 /// So many requests in a turn, ...
 const REQUESTS: usize = 256;
@@ -39,7 +39,7 @@ pub(crate) struct Hub {
     pub(crate) xen: Option<Xen>,
     pub(crate) peers: HashMap<ConnId, Peer>,
     journal: Option<Journal>,
-    rings: HashMap<DomId, ConnId>,
+    pub(super) rings: HashMap<DomId, ConnId>,
     // Events each domain made that wait for dom0's kernel.
     caused: HashMap<DomId, usize>,
     ready: VecDeque<ConnId>,
@@ -206,18 +206,7 @@ impl Hub {
         match action {
             None => {}
             Some(Action::Introduce { domain, frame, port }) => {
-                let outcome = match self.introduce(domain, frame, port) {
-                    Ok(ring) => {
-                        let outcome = self.store.introduced(id, request, domain, frame, port);
-                        self.note_effects();
-                        self.introduced(domain, ring, port);
-                        outcome
-                    }
-                    Err(why) => {
-                        self.log.domain(domain, format_args!("cannot be introduced: {why}"));
-                        Outcome { messages: vec![(id, request.refusal(Error::Invalid))], ..Outcome::default() }
-                    }
-                };
+                let outcome = self.introduce(id, request, domain, frame, port);
                 self.deliver(outcome, None);
             }
             Some(Action::Release(domain)) => self.log.forget(domain),
@@ -226,47 +215,12 @@ impl Hub {
         }
     }
 
-    /// Maps the ring of a domain that is new.
-    fn introduce(&mut self, domain: DomId, frame: u64, remote: u32) -> Result<Option<Ring<Page>>, String> {
-        let known = self.store.ring_of(domain).and_then(|id| self.peers.get_mut(&id));
-        let Some(xen) = &mut self.xen else { return Err("there is no Xen".to_owned()) };
-        if let Some(own) = known.and_then(Peer::ring_mut) {
-            // Only the channel is new, and the domain starts afresh.
-            if let Some(port) = own.port.take() {
-                xen.unbind(port).map_err(|error| error.to_string())?;
-            }
-            let id = self.store.ring_of(domain).ok_or("it has no connection")?;
-            own.port = Some(xen.bind(domain, remote, id)?);
-            own.ring.clear().map_err(|why| why.to_string())?;
-            return Ok(None);
-        }
-        let page = xen.map(domain, frame)?;
-        Ring::open(page).map(Some).map_err(|why| why.to_string())
-    }
-
-    fn introduced(&mut self, domain: DomId, ring: Option<Ring<Page>>, remote: u32) {
-        let Some(id) = self.store.ring_of(domain) else { return };
-        if let Some(ring) = ring {
-            let bound = self.xen.as_mut().map(|xen| xen.bind(domain, remote, id)).transpose();
-            let port = bound.unwrap_or_else(|why| {
-                self.log.domain(domain, format_args!("is not served: {why}"));
-                None
-            });
-            self.add(id, Peer::of_ring(domain, ring, port));
-        } else if let Some(peer) = self.peers.get_mut(&id) {
-            peer.input.clear();
-            peer.queue = Queue::default();
-        }
-        self.note_progress(id);
-        self.wake(id);
-    }
-
     pub(crate) fn note_progress(&mut self, id: ConnId) {
         let progress = self.peers.get(&id).and_then(Peer::progress);
         self.entries.extend(progress.map(|(domain, progress)| Entry::Ring(domain, progress)));
     }
 
-    fn note_effects(&mut self) {
+    pub(super) fn note_effects(&mut self) {
         self.entries.extend(self.store.take_effects().into_iter().map(Entry::Effect));
     }
 
@@ -311,17 +265,6 @@ impl Hub {
         outcome.action
     }
 
-    /// The store knows the domain no more.
-    fn drop_ring(&mut self, domain: DomId) {
-        let Some(peer) = self.rings.remove(&domain).and_then(|id| self.peers.remove(&id)) else { return };
-        if let (Link::Ring(own), Some(xen)) = (peer.link, &mut self.xen)
-            && let Some(port) = own.port
-            && let Err(error) = xen.unbind(port)
-        {
-            self.log.line(format_args!("domain {}: its event channel: {error}", domain.raw()));
-        }
-    }
-
     /// Serves a client no more; a local one is closed at the end of the turn.
     fn end(&mut self, id: ConnId, why: Ended) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
@@ -343,27 +286,6 @@ impl Hub {
         }
         peer.ended = Some(why);
         self.touch(id);
-    }
-
-    /// Looks which domains have died.
-    pub(crate) fn look_for_dead(&mut self) {
-        let Some(xen) = &self.xen else { return };
-        let there = match xen.domains() {
-            Ok(there) => there,
-            Err(why) => return self.log.line(format_args!("{why}")),
-        };
-        let known: Vec<DomId> = self.store.rings().map(|ring| ring.domain).filter(|id| *id != DomId::DOM0).collect();
-        for domain in known {
-            let outcome = match there.get(&domain) {
-                Some(info) if info.dying => self.store.domain_gone(domain),
-                Some(info) if info.shutdown.is_some() => self.store.domain_shut_down(domain),
-                Some(_) => continue,
-                None => self.store.domain_gone(domain),
-            };
-            if let Some(Action::Release(domain)) = self.deliver(outcome, None) {
-                self.log.forget(domain);
-            }
-        }
     }
 
     /// Begins to write down what is done from now on, with a description of all that is.

@@ -5,6 +5,7 @@
 mod detach;
 mod hub;
 mod journal;
+mod lifecycle;
 mod log;
 mod options;
 mod peer;

@@ -79,6 +79,7 @@ impl<P: std::ops::Deref<Target = SharedMemory>> Ring<P> {
     /// Empties both directions: for a domain that starts afresh.
     pub(crate) fn clear(&mut self) -> Result<(), Broken> {
         (self.consumed, self.produced) = (0, 0);
+        self.page.store_u32(ERROR, ConnectionError::NONE.raw())?;
         [REQ_CONS, REQ_PROD, RSP_CONS, RSP_PROD].iter().try_for_each(|at| self.page.store_u32(*at, 0))?;
         Ok(())
     }

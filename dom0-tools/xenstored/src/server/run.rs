@@ -311,7 +311,14 @@ fn open_ring(
     remote: u32,
     progress: Option<Progress>,
 ) -> Result<(), String> {
-    let port = hub.xen.as_mut().map(|xen| xen.bind(domain, remote, id)).transpose()?;
+    let port = match &mut hub.xen {
+        Some(xen) => {
+            let port = xen.bind(domain, remote)?;
+            xen.ports.insert(port, id);
+            Some(port)
+        }
+        None => None,
+    };
     let peer = match progress {
         Some(progress) => restore::resume(domain, page, port, progress),
         None => Ring::open(page).map(|ring| Peer::of_ring(domain, ring, port)),

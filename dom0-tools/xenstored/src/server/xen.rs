@@ -56,12 +56,10 @@ impl Xen {
         })
     }
 
-    /// Connects to the port of a domain.
-    pub(crate) fn bind(&mut self, domain: DomId, remote: u32, connection: ConnId) -> Result<Port, String> {
+    /// Connects to the port of a domain. Its events are looked up in `ports`.
+    pub(crate) fn bind(&self, domain: DomId, remote: u32) -> Result<Port, String> {
         let port = self.events.bind_interdomain(domain, Port::new(remote));
-        let port = port.map_err(|error| failed(&format!("its event channel {remote}"), error))?;
-        self.ports.insert(port, connection);
-        Ok(port)
+        port.map_err(|error| failed(&format!("its event channel {remote}"), error))
     }
 
     /// Gives up our end of a channel.
