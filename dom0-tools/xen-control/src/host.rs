@@ -130,17 +130,19 @@ impl Control {
         Ok(ConsoleText { bytes, next: answer.index })
     }
 
-    /// Empties the hypervisor's log.
+    /// Forgets the hypervisor's log up to `up_to`, a [`ConsoleText::next`]: what came since stays.
     ///
     /// # Errors
     /// What the hypervisor answers.
-    pub fn clear_console(&self) -> Result<()> {
+    pub fn clear_console(&self, up_to: u32) -> Result<()> {
         let operation = "empty the hypervisor's log";
         let buffer = self.room::<u8>(1).map_err(|error| ControlError::new(operation, None, error))?;
         let mut request = Readconsole::new_zeroed();
+        // It forgets what it has just read, and all before: so read nothing, from there on.
         request.clear = 1;
+        request.incremental = 1;
+        request.index = up_to;
         request.buffer = handle(&buffer);
-        request.count = 1;
         self.sysctl(operation, SysctlCmd::READCONSOLE, &request).map(drop)
     }
 

@@ -20,29 +20,29 @@ pub(crate) struct Args {
 /// Shows the hypervisor's messages.
 pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     let control = context.control()?;
-    let bytes = whole_ring(|from| control.read_console(from, AT_ONCE)).at(|| "dmesg")?;
-    if args.clear {
-        control.clear_console().at(|| "dmesg")?;
-    }
+    let ConsoleText { bytes, next } = whole_ring(|from| control.read_console(from, AT_ONCE)).at(|| "dmesg")?;
     if args.output.is_json() {
         let text = String::from_utf8_lossy(&bytes);
-        return output::json(&text.lines().collect::<Vec<_>>());
+        output::json(&text.lines().collect::<Vec<_>>())?;
+    } else {
+        output::bytes(&bytes)?;
     }
-    output::bytes(&bytes)
+    // Only what was shown: nothing that comes meanwhile is lost.
+    if args.clear { control.clear_console(next).at(|| "dmesg") } else { Ok(()) }
 }
 
 /// Bytes to ask for at once.
 const AT_ONCE: usize = 32 << 10;
 
 /// All that the ring holds when it is begun; it ends at the first answer that is not full.
-fn whole_ring<E>(mut read: impl FnMut(Option<u32>) -> Result<ConsoleText, E>) -> Result<Vec<u8>, E> {
+fn whole_ring<E>(mut read: impl FnMut(Option<u32>) -> Result<ConsoleText, E>) -> Result<ConsoleText, E> {
     let mut bytes = Vec::new();
     let mut from = None;
     loop {
         let part = read(from)?;
         bytes.extend_from_slice(&part.bytes);
         if part.bytes.len() < AT_ONCE {
-            return Ok(bytes);
+            return Ok(ConsoleText { bytes, next: part.next });
         }
         from = Some(part.next);
     }
@@ -61,7 +61,8 @@ mod tests {
             asked.push(from);
             Ok::<_, ()>(ConsoleText { bytes: vec![b'x'; size], next: asked.len() as u32 })
         };
-        assert_eq!(whole_ring(read).unwrap().len(), 2 * AT_ONCE + 5);
+        let whole = whole_ring(read).unwrap();
+        assert_eq!((whole.bytes.len(), whole.next), (2 * AT_ONCE + 5, 3));
         assert_eq!(asked, [None, Some(1), Some(2)]);
     }
 }
