@@ -5,7 +5,7 @@
 use hypercalls::ids::DomId;
 use hypercalls::io::xs_wire::XsMessageType as Op;
 use xenstore::Message;
-use xenstored::{Action, ConnId, Limits, Outcome, Store};
+use xenstored::{Action, ConnId, Limits, Outcome, Store, Usage};
 
 struct Bench {
     store: Store,
@@ -144,4 +144,74 @@ fn transactions_conflict_or_commit() {
     let left = b.start(d);
     b.ok(d, Op::RESET_WATCHES, 0, b"\0");
     assert_eq!(b.text(d, Op::READ, left, b"/a\0"), "ENOENT\0");
+}
+
+#[test]
+fn a_transaction_gives_nothing_to_a_domain_that_was_released_meanwhile() {
+    let mut b = Bench::new();
+    let d = b.dom0;
+    let (gift, name, other) = (b.start(d), b.start(d), b.start(d));
+    b.ok(d, Op::WRITE, gift, b"/gift\0v");
+    b.ok(d, Op::SET_PERMS, gift, b"/gift\0n1\0");
+    b.ok(d, Op::WRITE, name, b"/name\0v");
+    b.ok(d, Op::SET_PERMS, name, b"/name\0n0\0r1\0");
+    b.ok(d, Op::WRITE, other, b"/other/node\0v");
+    b.ok(d, Op::MKDIR, 0, b"/kept\0");
+    b.ok(d, Op::SET_PERMS, 0, b"/kept\0n0\0b1\0");
+    b.run(d, Op::RELEASE, 0, b"1\0");
+    assert_eq!(b.text(d, Op::TRANSACTION_END, gift, b"T\0"), "EAGAIN\0");
+    assert_eq!(b.text(d, Op::TRANSACTION_END, name, b"T\0"), "EAGAIN\0");
+    assert_eq!(b.text(d, Op::GET_PERMS, 0, b"/kept\0"), "n0\0");
+    assert_eq!(b.store.usage(DomId::new(1)), Usage::default());
+    // It changed something else only; the root it looked at has got a child since.
+    assert_eq!(b.text(d, Op::TRANSACTION_END, other, b"T\0"), "EAGAIN\0");
+    let again = b.start(d);
+    b.ok(d, Op::WRITE, again, b"/other/node\0v");
+    b.ok(d, Op::TRANSACTION_END, again, b"T\0");
+}
+
+#[test]
+fn events_that_are_too_long_are_not_sent_and_none_is_cut() {
+    let mut b = Bench::new();
+    let d = b.dom0;
+    let token = "t".repeat(3000);
+    let outcome = b.run(d, Op::WATCH, 0, format!("/w\0{token}\0").as_bytes());
+    assert_eq!(events(&outcome, d).len(), 1);
+    let outcome = b.run(d, Op::WRITE, 0, format!("/w/{}\0v", "x".repeat(1089)).as_bytes());
+    assert_eq!(events(&outcome, d)[0].len(), 3 + 1089 + 1 + 3000 + 1);
+    let outcome = b.run(d, Op::WRITE, 0, format!("/w/{}\0v", "x".repeat(1092)).as_bytes());
+    assert_eq!(outcome.messages.len(), 1, "the answer only");
+}
+
+#[test]
+fn the_deepest_path_is_made_and_removed() {
+    let mut b = Bench::new();
+    let d = b.dom0;
+    let deep = "/a".repeat(1024);
+    b.ok(d, Op::WRITE, 0, format!("{deep}\0v").as_bytes());
+    assert_eq!(b.store.usage(DomId::DOM0).nodes, 4 + 1024);
+    assert_eq!(b.text(d, Op::CONTROL, 0, b"check\0"), "OK\0");
+    b.run(d, Op::WATCH, 0, format!("{deep}\0deep\0").as_bytes());
+    let outcome = b.run(d, Op::RM, 0, b"/a\0");
+    assert_eq!(events(&outcome, d), [format!("{deep}\0deep\0")]);
+    assert_eq!(b.store.usage(DomId::DOM0).nodes, 4);
+}
+
+#[test]
+fn what_a_transaction_made_and_removed_again_is_not_heard_of() {
+    let mut b = Bench::new();
+    let d = b.dom0;
+    b.run(d, Op::WATCH, 0, b"/t\0w\0");
+    let id = b.start(d);
+    b.ok(d, Op::WRITE, id, b"/t/1\0x");
+    b.ok(d, Op::WRITE, id, b"/t/2\0x");
+    b.ok(d, Op::RM, id, b"/t/2\0");
+    assert_eq!(events(&b.run(d, Op::TRANSACTION_END, id, b"T\0"), d), ["/t/1\0w\0"]);
+    // Made in this order, listed in this order, whatever their names.
+    let id = b.start(d);
+    b.ok(d, Op::RM, id, b"/t\0");
+    b.ok(d, Op::WRITE, id, b"/t/z\0x");
+    b.ok(d, Op::WRITE, id, b"/t/a\0x");
+    b.ok(d, Op::TRANSACTION_END, id, b"T\0");
+    assert_eq!(b.text(d, Op::DIRECTORY, 0, b"/t\0"), "z\0a\0");
 }
