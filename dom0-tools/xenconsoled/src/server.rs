@@ -79,6 +79,8 @@ pub struct Server {
     waiting: BTreeMap<DomId, Option<String>>,
     hypervisor: Option<HypervisorLog>,
     hypervisor_port: Option<Port>,
+    /// When the hypervisor's log was last copied, and the domains last looked at.
+    copied: Instant,
     scanned: Instant,
 }
 
@@ -121,6 +123,7 @@ impl Server {
             waiting: BTreeMap::new(),
             hypervisor,
             hypervisor_port: None,
+            copied: Instant::now(),
             scanned: Instant::now(),
             options,
         };
@@ -211,7 +214,7 @@ impl Server {
                 }
             }
         }
-        if self.hypervisor_port.is_none() {
+        if self.hypervisor_port.is_none() && self.copied.elapsed() > TICK_WITHOUT_VIRQ {
             self.copy_hypervisor_log();
         }
     }
@@ -231,6 +234,7 @@ impl Server {
     }
 
     fn copy_hypervisor_log(&mut self) {
+        self.copied = Instant::now();
         let Some(log) = &mut self.hypervisor else { return };
         // A log that grows faster than it is copied signals again.
         if let Err(error) = log.copy(&self.control) {
