@@ -22,6 +22,8 @@ const LAST_BASIC: u32 = 0xd;
 const LAST_EXTENDED: u32 = 0x8000_0021;
 /// Leaves that only say how many there are, of Xen and of what else a guest may be told it runs on.
 const HYPERVISOR_LEAVES: [u32; 2] = [0x4000_0000, 0x4000_0100];
+/// Levels of leaf 0xb: threads of a core, cores of a package.
+const TOPOLOGY_LEVELS: u32 = 2;
 /// Caches a leaf 4 may describe.
 const MAX_CACHES: u32 = 8;
 /// More than the leaves below can be.
@@ -50,7 +52,7 @@ fn leaves(view: impl Fn(u32, u32) -> Leaf) -> Vec<CpuidLeaf> {
                 }
             }
             // Those who read the list expect both levels.
-            0xb => (0..2).for_each(|index| add(0xb, index, view(0xb, index))),
+            0xb => (0..TOPOLOGY_LEVELS).for_each(|index| add(0xb, index, view(0xb, index))),
             7 => (0..=first.eax.min(1)).for_each(|index| add(7, index, view(7, index))),
             0xd => (0..63).for_each(|index| {
                 let words = view(0xd, index);
@@ -150,9 +152,10 @@ pub(super) fn set(cx: &Cx<'_>, domain: &DomainRef, request: &mut CpuPolicy) -> R
     }
     for index in 0..request.nr_msrs {
         let msr = guest_access::read_at(request.msrs, index.into())?;
-        if !MSRS.contains(&msr.idx) || msr.flags != 0 || msr.val != 0 {
+        let known = MSRS.contains(&msr.idx);
+        if !known || msr.flags != 0 || msr.val != 0 {
             request.err_msr = msr.idx;
-            return Err(Errno::EINVAL);
+            return Err(if known { Errno::EINVAL } else { Errno::ERANGE });
         }
     }
     *domain.cpuid.lock() = chosen;
@@ -160,11 +163,22 @@ pub(super) fn set(cx: &Cx<'_>, domain: &DomainRef, request: &mut CpuPolicy) -> R
 }
 
 fn check_leaf(leaf: &CpuidLeaf) -> Result<(), Errno> {
+    // Where subleaves do not matter none may be named.
+    let subleaves = match leaf.leaf {
+        4 => MAX_CACHES,
+        7 => 2,
+        0xb => TOPOLOGY_LEVELS,
+        0xd => 63,
+        0..=LAST_BASIC | 0x4000_0000 | 0x4000_0100 | 0x8000_0000..=LAST_EXTENDED => 0,
+        _ => return Err(Errno::ERANGE),
+    };
+    if leaf.subleaf >= subleaves && (subleaves != 0 || leaf.subleaf != CPUID_NO_SUBLEAF) {
+        return Err(Errno::ERANGE);
+    }
     match leaf.leaf {
         0 if leaf.a > cpuid_view::host(0, 0).eax => Err(Errno::EINVAL),
         0x8000_0000 if leaf.a > cpuid_view::host(0x8000_0000, 0).eax => Err(Errno::EINVAL),
-        0..=LAST_BASIC | 0x4000_0000 | 0x4000_0100 | 0x8000_0000..=LAST_EXTENDED => Ok(()),
-        _ => Err(Errno::ERANGE),
+        _ => Ok(()),
     }
 }
 

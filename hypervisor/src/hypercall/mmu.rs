@@ -114,7 +114,7 @@ pub(crate) fn mmu_update(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
         0 => cx.domain().clone(),
         id => {
             let id = DomId::new((id as u16).wrapping_sub(1));
-            let domain = table::find(id).ok_or(Errno::EINVAL)?;
+            let domain = table::find(id).ok_or(Errno::ESRCH)?;
             if domain.id != cx.domain().id {
                 cx.require_control()?;
             }

@@ -17,12 +17,13 @@ use crate::budget::{Budget, Preempted};
 use crate::config::LEGACY_MAX_VCPUS;
 use crate::domain::lifecycle::Stage;
 use crate::domain::memory::{PageRef, free_shared};
-use crate::domain::vcpu::{Vcpu, VcpuState};
+use crate::domain::vcpu::{Vcpu, VcpuState, pause};
 use crate::domain::{Domain, DomainRef, end, events, grants, units};
 use crate::irq;
 use crate::mm::page_type::Level;
 use crate::pv::promote::{self, MmuError};
 use crate::pv::segment;
+use crate::x86::fpu::FpuArea;
 
 /// Ports looked at in one step.
 const PORTS: u32 = 512;
@@ -106,6 +107,19 @@ fn let_go(vcpu: &Vcpu, budget: &mut Budget) -> Result<(), Preempted> {
     vcpu.set_info(vcpu.domain.shared_info.to_addr().saturating_add(slot.saturating_mul(64)));
     let page = vcpu.info_page.lock().take();
     drop(page);
+    Ok(())
+}
+
+/// Makes a vCPU that is on no CPU what it was before it was first initialised: down, with no tables and no registers. Its vcpu_info
+/// stays. Preempted: call again.
+pub(crate) fn reset(vcpu: &Vcpu, state: &mut VcpuState, budget: &mut Budget) -> Result<(), Preempted> {
+    vcpu.pause_flags.fetch_or(pause::DOWN, Ordering::AcqRel);
+    vcpu.sleep();
+    drop_roots(&vcpu.domain, state, budget)?;
+    segment::drop_gdt(state);
+    segment::drop_ldt(state);
+    vcpu.initialised.store(false, Ordering::Release);
+    *state = VcpuState::new(FpuArea::new());
     Ok(())
 }
 

@@ -22,8 +22,7 @@ const GRANT_VERSION: u32 = 0xf;
 const DEFAULT_LIMITS: Limits = Limits { grant_frames: 64, maptrack_frames: 1024, version: Version::V2 };
 /// Ports are signed numbers to tools.
 const LAST_PORT: u32 = i32::MAX as u32;
-/// `XEN_SYSCTL_CPUPOOL_PAR_ANY`, and the only pool there is.
-const ANY_POOL: u32 = u32::MAX;
+/// The only pool of CPUs there is.
 const POOL: u32 = 0;
 /// `XEN_X86_MSR_RELAXED`.
 const MSR_RELAXED: u32 = 1;
@@ -31,13 +30,14 @@ const MSR_RELAXED: u32 = 1;
 /// The number that was given last.
 static LAST: AtomicU16 = AtomicU16::new(0);
 
-/// What is asked for, if it can be had. EINVAL. ESRCH: no such pool of CPUs.
+/// What is asked for, if it can be had. EINVAL. EOPNOTSUPP: devices to be emulated. ESRCH: no such pool of CPUs.
 fn check(request: &Createdomain) -> Result<Limits, Errno> {
-    // PV domains only: no flag that hardware assistance or an IOMMU would be needed for.
-    let bad_flags = !(request.flags - CreateFlags::XS_DOMAIN).is_empty();
-    let bad_devices = !(request.arch.emulation_flags - EmulationFlags::PIT).is_empty();
-    if bad_flags
-        || bad_devices
+    // PV domains only: no flag that hardware assistance or an IOMMU would be needed for. "oos_off" means nothing to them.
+    let permitted = CreateFlags::XS_DOMAIN | CreateFlags::OOS_OFF;
+    if request.flags == CreateFlags::HVM || !(request.arch.emulation_flags - EmulationFlags::PIT).is_empty() {
+        return Err(Errno::EOPNOTSUPP);
+    }
+    if !(request.flags - permitted).is_empty()
         || request.iommu_opts != 0
         || request.vmtrace_size != 0
         || request.arch.misc_flags & !MSR_RELAXED != 0
@@ -61,7 +61,7 @@ fn check(request: &Createdomain) -> Result<Limits, Errno> {
         maptrack_frames: limit(request.max_maptrack_frames, 0, DEFAULT_LIMITS.maptrack_frames)?,
         version,
     };
-    if request.cpupool_id != POOL && request.cpupool_id != ANY_POOL {
+    if request.cpupool_id != POOL {
         return Err(Errno::ESRCH);
     }
     Ok(limits)

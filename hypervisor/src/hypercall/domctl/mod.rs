@@ -134,22 +134,46 @@ fn on_domain(cx: &mut Cx<'_>, call: Call, domain: &DomainRef) -> HypercallResult
         DomctlCmd::SET_VIRQ_HANDLER => {
             events::set_virq_taker(op.payload::<SetVirqHandler>().virq, domain.id)?;
         }
-        // There is no IOMMU, hence no device that could be given to anyone.
-        DomctlCmd::TEST_ASSIGN_DEVICE | DomctlCmd::ASSIGN_DEVICE | DomctlCmd::DEASSIGN_DEVICE => {
-            return Err(Errno::ENODEV.into());
-        }
-        _ => return Err(Errno::ENOSYS.into()),
+        _ => return Err(refusal(op.cmd).into()),
     }
     Ok(Outcome::DONE)
+}
+
+/// The error of an operation that no PV domain without devices of its own can have, as Xen has it where it is not built for more.
+fn refusal(cmd: DomctlCmd) -> Errno {
+    match cmd {
+        // There is no IOMMU, hence no device that could be given to anyone.
+        DomctlCmd::TEST_ASSIGN_DEVICE
+        | DomctlCmd::ASSIGN_DEVICE
+        | DomctlCmd::DEASSIGN_DEVICE
+        | DomctlCmd::GET_DEVICE_GROUP
+        | DomctlCmd::IOPORT_MAPPING
+        // Introspection and paging need hardware assistance.
+        | DomctlCmd::MONITOR_OP
+        | DomctlCmd::GET_PAGING_MEMPOOL_SIZE
+        | DomctlCmd::SET_PAGING_MEMPOOL_SIZE => Errno::EOPNOTSUPP,
+        DomctlCmd::BIND_PT_IRQ
+        | DomctlCmd::UNBIND_PT_IRQ
+        | DomctlCmd::MEMORY_MAPPING
+        | DomctlCmd::SHADOW_OP
+        | DomctlCmd::GETHVMCONTEXT
+        | DomctlCmd::SETHVMCONTEXT
+        | DomctlCmd::GETHVMCONTEXT_PARTIAL
+        | DomctlCmd::SET_BROKEN_PAGE_P2M
+        | DomctlCmd::SETVNUMAINFO
+        | DomctlCmd::VMTRACE_OP => Errno::EINVAL,
+        // No resource control of caches.
+        DomctlCmd::PSR_CMT_OP | DomctlCmd::PSR_ALLOC => Errno::ENODEV,
+        _ => Errno::ENOSYS,
+    }
 }
 
 /// The answer tells what was refused.
 fn set_cpu_policy(cx: &Cx<'_>, call: Call, domain: &DomainRef) -> HypercallResult {
     let mut request = call.op.payload();
-    let result = cpu_policy::set(cx, domain, &mut request);
+    let Err(errno) = cpu_policy::set(cx, domain, &mut request) else { return Ok(Outcome::DONE) };
     call.answer(&request)?;
-    result?;
-    Ok(Outcome::DONE)
+    Err(errno.into())
 }
 
 /// A vCPU that an operation names. EINVAL: beyond the limit. ESRCH: not there.

@@ -12,11 +12,9 @@ use crate::config::MAX_PIRQS;
 use crate::domain::rangeset::RangeSet;
 use crate::domain::{Domain, Rights};
 use crate::hypercall::Cx;
-use crate::x86::cpuid;
 
 /// Ports of the machine.
 const PORTS: u64 = 1 << 16;
-const PAGE_SHIFT: u32 = 12;
 
 /// ioport_permission. EINVAL: no such ports. EPERM: the caller may not use them.
 pub(super) fn ports(cx: &Cx<'_>, domain: &Domain, request: &IoportPermission) -> Result<(), Errno> {
@@ -32,10 +30,6 @@ pub(super) fn ports(cx: &Cx<'_>, domain: &Domain, request: &IoportPermission) ->
 pub(super) fn frames(cx: &Cx<'_>, domain: &Domain, request: &IomemPermission) -> Result<(), Errno> {
     let first = request.first_mfn.raw();
     let last = request.nr_mfns.checked_sub(1).and_then(|more| first.checked_add(more)).ok_or(Errno::EINVAL)?;
-    let beyond = cpuid::address_bits().saturating_sub(PAGE_SHIFT);
-    if last.checked_shr(beyond).unwrap_or(0) != 0 {
-        return Err(Errno::EINVAL);
-    }
     change(cx, domain, |rights| &mut rights.iomem, (first, last), request.allow_access)?;
     if request.allow_access != 0 {
         domain.has_hardware.store(true, Ordering::Relaxed);
@@ -43,11 +37,14 @@ pub(super) fn frames(cx: &Cx<'_>, domain: &Domain, request: &IomemPermission) ->
     Ok(())
 }
 
-/// irq_permission. EINVAL: no such interrupt. EPERM: the caller may not use it.
+/// irq_permission. EINVAL: no such number. EPERM: the caller may not use it, or has not mapped it.
 pub(super) fn interrupt(cx: &Cx<'_>, domain: &Domain, request: &IrqPermission) -> Result<(), Errno> {
     let number = request.pirq.raw();
     if number >= MAX_PIRQS {
         return Err(Errno::EINVAL);
+    }
+    if cx.domain().pirqs.lock().source(request.pirq).is_none() {
+        return Err(Errno::EPERM);
     }
     change(cx, domain, |rights| &mut rights.irqs, (number.into(), number.into()), request.allow_access)
 }

@@ -15,8 +15,10 @@ use crate::hypercall::domctl::bitmap::{read_bitmap, write_bitmap};
 use crate::sched;
 use crate::time::system;
 
-/// `TSC_MODE_DEFAULT`, `TSC_MODE_NEVER_EMULATE`: the counter is the hardware's in both.
-const TSC_MODES: [u32; 2] = [0, 2];
+/// `TSC_MODE_*`. The counter is the hardware's in the first and the last.
+const TSC_DEFAULT: u32 = 0;
+const TSC_ALWAYS_EMULATED: u32 = 1;
+const TSC_NEVER_EMULATED: u32 = 2;
 /// The only NUMA node there is, as a set.
 const NODES: u64 = 1;
 /// "Leave it as it is", for a cap.
@@ -33,17 +35,19 @@ pub(super) fn set_time_offset(domain: &Domain, request: &Settimeoffset) {
     shared_info::update_wallclock(domain);
 }
 
-/// settscinfo. EINVAL: oneself. EOPNOTSUPP: a counter that is not the hardware's.
+/// settscinfo. EINVAL: oneself, an unknown mode. EOPNOTSUPP: a counter that is not the hardware's.
 pub(super) fn set_tsc_info(cx: &Cx<'_>, domain: &DomainRef, request: &TscInfo) -> Result<(), Errno> {
     if Arc::ptr_eq(domain, cx.domain()) {
         return Err(Errno::EINVAL);
     }
-    if !TSC_MODES.contains(&request.tsc_mode) {
-        return Err(Errno::EOPNOTSUPP);
+    match request.tsc_mode {
+        TSC_DEFAULT | TSC_NEVER_EMULATED => {}
+        TSC_ALWAYS_EMULATED => return Err(Errno::EOPNOTSUPP),
+        _ => return Err(Errno::EINVAL),
     }
     let mut settings = domain.settings.lock();
     settings.tsc_mode = request.tsc_mode;
-    settings.tsc_incarnation = request.incarnation;
+    settings.tsc_incarnation = request.incarnation.wrapping_add(1);
     Ok(())
 }
 
@@ -53,9 +57,10 @@ pub(super) fn tsc_info(cx: &Cx<'_>, domain: &DomainRef) -> Result<TscInfo, Errno
         return Err(Errno::EINVAL);
     }
     let settings = domain.settings.lock();
+    let khz = (system::clock().hz() / 1000) as u32;
     Ok(TscInfo {
         tsc_mode: settings.tsc_mode,
-        gtsc_khz: (system::clock().hz() / 1000) as u32,
+        gtsc_khz: if settings.tsc_mode == TSC_NEVER_EMULATED { 0 } else { khz },
         incarnation: settings.tsc_incarnation,
         pad: 0,
         elapsed_nsec: 0,

@@ -12,13 +12,14 @@ use hypercalls::errno::Errno;
 use hypercalls::vcpu::VcpuGuestContext;
 use zerocopy::IntoBytes;
 
+use crate::budget::Preempted;
 use crate::domain::DomainRef;
 use crate::domain::vcpu::{Vcpu, VcpuState};
 use crate::hypercall::domctl::{Call, find_vcpu};
 use crate::hypercall::{Cx, HypercallResult, Outcome};
 use crate::mm::guest_access;
-use crate::pv::context;
 use crate::pv::promote::MmuError;
+use crate::pv::{context, teardown};
 use crate::sync::relax;
 use crate::time::system::now_ns;
 
@@ -42,14 +43,16 @@ pub(super) fn with_state<R>(domain: &DomainRef, vcpu: &Vcpu, act: impl FnOnce(&m
     result
 }
 
-/// setvcpucontext. EINVAL: oneself, a number beyond the limit, a bad context. ESRCH: no such vCPU. EOPNOTSUPP: tables that cannot
+/// setvcpucontext; without a context the vCPU is as it was made. EINVAL: oneself, a number beyond the limit, a bad context. ESRCH: no such vCPU. EOPNOTSUPP: tables that cannot
 /// change any more. EFAULT. Preemptible.
 pub(super) fn set_context(cx: &mut Cx<'_>, call: &Call, domain: &DomainRef) -> HypercallResult {
     let request: Vcpucontext = call.op.payload();
     let vcpu = other_vcpu(cx, domain, &request)?;
     if request.ctxt.is_null() {
-        // A reset, which only domains that start over need.
-        return Err(Errno::EOPNOTSUPP.into());
+        return match with_state(domain, &vcpu, |state| teardown::reset(&vcpu, state, &mut cx.budget)) {
+            Some(Ok(())) => Ok(Outcome::DONE),
+            Some(Err(Preempted)) | None => call.again(),
+        };
     }
     // Five KiB are too much to keep on the stack.
     let mut given: Box<VcpuGuestContext> = Box::new(guest_access::zeroed());

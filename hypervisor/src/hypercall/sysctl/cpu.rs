@@ -11,10 +11,10 @@ use crate::pv::cpuid_policy::Leaf;
 use crate::pv::cpuid_view;
 
 /// Words of a feature set.
-const WORDS: usize = 13;
+const WORDS: usize = 19;
 
 /// Leaf 1 edx, ecx; 8000_0001 edx, ecx; d.1 eax; 7.0 ebx, ecx; 8000_0007 edx; 8000_0008 ebx; 7.0 edx; 7.1 eax; 8000_0021 eax;
-/// 7.1 ebx.
+/// 7.1 ebx; 7.2 edx; 7.1 ecx, edx; then zeros for an MSR that guests do not have and a leaf they do not see.
 pub(super) fn words(view: impl Fn(u32, u32) -> Leaf) -> [u32; WORDS] {
     let (basic, extended) = (view(0, 0).eax, view(0x8000_0000, 0).eax);
     let leaf = |leaf: u32, subleaf: u32| {
@@ -22,7 +22,8 @@ pub(super) fn words(view: impl Fn(u32, u32) -> Leaf) -> [u32; WORDS] {
         if leaf <= last { view(leaf, subleaf) } else { Leaf::default() }
     };
     let (one, seven, e1) = (leaf(1, 0), leaf(7, 0), leaf(0x8000_0001, 0));
-    let seven_1 = if seven.eax >= 1 { leaf(7, 1) } else { Leaf::default() };
+    let below_seven = |index: u32| if seven.eax >= index { leaf(7, index) } else { Leaf::default() };
+    let (seven_1, seven_2) = (below_seven(1), below_seven(2));
     [
         one.edx,
         one.ecx,
@@ -37,6 +38,12 @@ pub(super) fn words(view: impl Fn(u32, u32) -> Leaf) -> [u32; WORDS] {
         seven_1.eax,
         leaf(0x8000_0021, 0).eax,
         seven_1.ebx,
+        seven_2.edx,
+        seven_1.ecx,
+        seven_1.edx,
+        0,
+        0,
+        0,
     ]
 }
 

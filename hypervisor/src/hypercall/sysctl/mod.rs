@@ -120,7 +120,8 @@ fn read_console(mut request: Readconsole) -> Result<Readconsole, Errno> {
 }
 
 fn physinfo() -> Physinfo {
-    let [hw_cap @ .., _, _, _, _, _] = cpu::words(cpuid_view::host);
+    let words = cpu::words(cpuid_view::host);
+    let hw_cap = core::array::from_fn(|index| words.get(index).copied().unwrap_or(0));
     let topology = Topology::read();
     let (mut nr_cpus, mut max_cpu_id) = (0_u32, 0);
     for cpu in percpu::all() {

@@ -20,7 +20,7 @@ const GET: u32 = 1;
 /// What the limit on preemptions may be, microseconds; 0 means none.
 const RATE_LIMITS_US: core::ops::RangeInclusive<u32> = 100..=500_000;
 
-/// cpupool_op. ENOENT: no pool of that number or a higher one. EOPNOTSUPP: there is one pool, and it stays as it is. EFAULT.
+/// cpupool_op. ENOENT: no pool of that number or a higher one. EBUSY: the pool is in use. EOPNOTSUPP: there is one pool, and it stays as it is. EFAULT.
 pub(super) fn cpupool_op(mut request: CpupoolOp) -> Result<CpupoolOp, Errno> {
     match request.op {
         CpupoolCmd::INFO if request.cpupool_id == POOL => {
@@ -31,7 +31,9 @@ pub(super) fn cpupool_op(mut request: CpupoolOp) -> Result<CpupoolOp, Errno> {
         }
         CpupoolCmd::INFO => return Err(Errno::ENOENT),
         CpupoolCmd::FREEINFO => write_bitmap(&request.cpumap, 0)?,
-        CpupoolCmd::CREATE | CpupoolCmd::DESTROY | CpupoolCmd::ADDCPU | CpupoolCmd::RMCPU | CpupoolCmd::MOVEDOMAIN => {
+        CpupoolCmd::DESTROY if request.cpupool_id == POOL => return Err(Errno::EBUSY),
+        CpupoolCmd::DESTROY => return Err(Errno::ENOENT),
+        CpupoolCmd::CREATE | CpupoolCmd::ADDCPU | CpupoolCmd::RMCPU | CpupoolCmd::MOVEDOMAIN => {
             return Err(Errno::EOPNOTSUPP);
         }
         _ => return Err(Errno::ENOSYS),
