@@ -175,7 +175,7 @@ impl Store {
         let mut log = Log::default();
         let Self { tree, limits, counters, .. } = self;
         let who = Who { domain: DomId::DOM0, target: None };
-        let mut view = View { tree, log: &mut log, in_transaction: false, who, limits, counters };
+        let mut view = View { tree, log: &mut log, in_transaction: false, who, limits, counters, room: 0 };
         for path in owned {
             // The root is never a domain's; anything else that is listed is there.
             let _gone = view.remove(&path);

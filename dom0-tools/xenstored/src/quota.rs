@@ -55,8 +55,8 @@ quotas! {
     Outstanding = "outstanding", 20, "Unread answers and events of a domain";
     /// Nodes a transaction may touch.
     TransactionNodes = "transaction-nodes", 1024, "Nodes a transaction may touch";
-    /// Bytes that wait to be read, beyond which a domain is given up.
-    Memory = "memory", 2_621_440, "Unread bytes of a domain";
+    /// Bytes that wait to be read, beyond which a domain is given up, and bytes its transactions may keep.
+    Memory = "memory", 2_621_440, "Unread bytes of a domain; as many in its transactions";
     /// Bytes of one node, in Xen's format; this many are already too many.
     NodeBytes = "node-size", 2048, "Bytes of a node";
     /// Permission entries of one node.
@@ -123,6 +123,7 @@ impl Refusal {
         match self {
             Self::Error(error) => error,
             Self::Quota(Quota::Watches) => Error::TooBig,
+            Self::Quota(Quota::Memory) => Error::NoMemory,
             Self::Quota(_) => Error::NoSpace,
         }
     }

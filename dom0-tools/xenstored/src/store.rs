@@ -218,13 +218,16 @@ impl Store {
         let who = connection.who;
         let limits = &*limits;
         if tx_id != 0 {
+            let others = connection.transactions.iter().filter(|(id, _)| **id != tx_id);
+            let kept = others.fold(0_usize, |sum, (_, other)| sum.saturating_add(other.log.bytes));
+            let room = usize::try_from(limits.get(Quota::Memory)).unwrap_or(usize::MAX).saturating_sub(kept);
             let transaction = connection.transactions.get_mut(&tx_id).ok_or(Error::NotFound)?;
             let Transaction { tree, log, .. } = transaction;
-            let value = act(&mut View { tree, log, in_transaction: true, who, limits, counters })?;
+            let value = act(&mut View { tree, log, in_transaction: true, who, limits, counters, room })?;
             return Ok((value, Vec::new()));
         }
         let mut log = Log::default();
-        let value = act(&mut View { tree, log: &mut log, in_transaction: false, who, limits, counters })?;
+        let value = act(&mut View { tree, log: &mut log, in_transaction: false, who, limits, counters, room: 0 })?;
         Ok((value, self.settle(log)))
     }
 

@@ -27,12 +27,20 @@ pub(crate) struct Log {
     pub(crate) nodes: BTreeMap<DomId, i64>,
     /// What was done to the tree, outside of a transaction.
     pub(crate) done: Vec<Kind>,
+    /// Bytes of paths and values that are kept until the transaction ends.
+    pub(crate) bytes: usize,
     modified: BTreeMap<Path, Modified>,
     fired: BTreeMap<Path, usize>,
     last_made: u64,
 }
 
 impl Log {
+    /// Notes that a transaction looked at a node.
+    pub(crate) fn note_access(&mut self, path: &Path) {
+        self.bytes = self.bytes.saturating_add(path.as_str().len());
+        self.accessed.insert(path.clone());
+    }
+
     pub(crate) fn note_put(&mut self, path: &Path, is_new: bool) {
         self.accessed.insert(path.clone());
         let modified = self.modified.entry(path.clone()).or_default();

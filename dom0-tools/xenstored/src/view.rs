@@ -17,6 +17,8 @@ pub(crate) struct View<'s> {
     pub(crate) who: Who,
     pub(crate) limits: &'s Limits,
     pub(crate) counters: &'s Counters,
+    /// Bytes a transaction may keep.
+    pub(crate) room: usize,
 }
 
 impl View<'_> {
@@ -28,8 +30,15 @@ impl View<'_> {
         if !self.who.is_privileged() && self.limits.exceeded(Quota::TransactionNodes, would_be) {
             return Err(Refusal::Quota(Quota::TransactionNodes));
         }
-        self.log.accessed.insert(path.clone());
+        self.may_keep(path.as_str().len())?;
+        self.log.note_access(path);
         Ok(())
+    }
+
+    /// Whether a transaction may keep so many more bytes.
+    fn may_keep(&self, more: usize) -> Result<(), Refusal> {
+        let fits = !self.in_transaction || self.who.is_privileged() || self.log.bytes.saturating_add(more) <= self.room;
+        if fits { Ok(()) } else { Err(Refusal::Quota(Quota::Memory)) }
     }
 
     /// The node, if it is there and `needed` is granted. If it is missing, the closest node above decides whether the client may know.
@@ -57,6 +66,7 @@ impl View<'_> {
     }
 
     fn fits(&self, value: usize, perms: usize, children: usize) -> Result<(), Refusal> {
+        self.may_keep(value)?;
         let bytes = quota::node_bytes(value, perms, children).saturating_add(1);
         let fits = self.who.is_privileged() || !self.limits.exceeded(Quota::NodeBytes, bytes);
         if fits { Ok(()) } else { Err(Refusal::Quota(Quota::NodeBytes)) }
@@ -129,6 +139,7 @@ impl View<'_> {
     fn put(&mut self, path: &Path, value: &[u8], perms: Perms) {
         if self.in_transaction {
             self.log.note_put(path, self.tree.get(path).is_none());
+            self.log.bytes = self.log.bytes.saturating_add(value.len());
         } else {
             self.log.done.push(Kind::Put(path.clone(), value.to_vec(), perms.clone()));
         }

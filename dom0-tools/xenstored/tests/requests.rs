@@ -215,3 +215,28 @@ fn what_a_transaction_made_and_removed_again_is_not_heard_of() {
     b.ok(d, Op::TRANSACTION_END, id, b"T\0");
     assert_eq!(b.text(d, Op::DIRECTORY, 0, b"/t\0"), "z\0a\0");
 }
+
+#[test]
+fn transactions_of_a_domain_keep_so_much_and_no_more() {
+    let mut b = Bench::new();
+    let g = b.guest;
+    let value = "v".repeat(1900);
+    let mut written = 0;
+    let mut ids = Vec::new();
+    let refused = loop {
+        if written % 500 == 0 {
+            ids.push(b.start(g));
+        }
+        let request = format!("data/{}\0{value}", written % 500);
+        match b.text(g, Op::WRITE, *ids.last().unwrap(), request.as_bytes()).as_str() {
+            "OK\0" => written += 1,
+            other => break other.to_owned(),
+        }
+    };
+    assert_eq!(refused, "ENOMEM\0");
+    assert!((1200..1400).contains(&written), "{written}");
+    // What is dropped makes room.
+    b.ok(g, Op::TRANSACTION_END, ids[0], b"F\0");
+    b.ok(g, Op::WRITE, ids[1], b"data/more\0v");
+    b.ok(g, Op::TRANSACTION_END, ids[1], b"T\0");
+}
