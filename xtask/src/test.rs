@@ -1,71 +1,142 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `cargo xtask test`: everything that must hold, cheapest first, one line a case, one line of sums at the end.
+//! `cargo xtask test`: everything that must hold, one line a case, one line of sums at the end.
 
-use crate::flags::{Hypervisor, TestArgs};
+use crate::flags::TestArgs;
 use crate::tools::{self, Need};
 use crate::{build, lint};
 use anyhow::Result;
 use harness::case::{Case, Context, Outcome};
 use harness::{dom0, guest};
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Runs the tests; fails when one of them does.
+/// Runs the tests; fails when one of them does. The host part, which is mostly compiling, runs beside the machines, which are
+/// mostly waiting: one lane each, and when the host part is done, its lane takes machines too.
 pub(crate) fn run(arguments: &TestArgs) -> Result<ExitCode> {
-    let mut tally = Tally { filter: arguments.filter.clone(), list: arguments.list, ..Tally::default() };
-    let context = Context {
+    let tally = Tally { filter: arguments.filter.clone(), sums: Mutex::default() };
+    let mut context = Context {
         hypervisor: arguments.hypervisor.choice(),
         oracle: !arguments.no_oracle,
         qemu: PathBuf::from("qemu-system-x86_64"),
         long: arguments.long,
     };
-    if !arguments.no_host {
-        tally.run_all(lint::cases(), &context, 1);
+    let host = if arguments.no_host { Vec::new() } else { tally.wanted(lint::cases()) };
+    if arguments.list {
+        let machines = if arguments.quick { Vec::new() } else { tally.wanted(machines(arguments, &context, &tally)) };
+        host.iter().chain(&machines).for_each(|case| println!("{}", case.name));
+        return Ok(ExitCode::SUCCESS);
     }
     if !arguments.quick {
-        machines(arguments, context, &mut tally)?;
+        // Before anything else: apt and rustup work alone.
+        tools::ensure(&[Need::Dom0, Need::Userland, Need::Iso, Need::Uefi, Need::Compiler, Need::Headers])?;
+        tools::ensure_target()?;
+        context.qemu = tools::qemu(arguments.qemu.as_deref())?;
     }
+    let queue = Queue::default();
+    let context = &context;
+    let alone = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            host.iter().for_each(|case| tally.run(case, context));
+            queue.work(&tally, context);
+        });
+        let mut alone = Vec::new();
+        if !arguments.quick {
+            let cases = tally.wanted(machines(arguments, context, &tally));
+            let (last, together): (Vec<Case>, Vec<Case>) = cases.into_iter().partition(|case| case.alone);
+            alone = last;
+            queue.fill(together);
+        }
+        queue.close();
+        for _ in 1..arguments.jobs {
+            scope.spawn(|| queue.work(&tally, context));
+        }
+        alone
+    });
+    alone.iter().for_each(|case| tally.run(case, context));
     Ok(tally.finish())
 }
 
-/// The cases that need QEMU.
-fn machines(arguments: &TestArgs, mut context: Context, tally: &mut Tally) -> Result<()> {
-    if !arguments.list {
-        tools::ensure(&[Need::Dom0, Need::Userland, Need::Iso, Need::Uefi, Need::Compiler])?;
-        context.qemu = tools::qemu(arguments.qemu.as_deref())?;
-        if arguments.hypervisor == Hypervisor::Xenolith {
-            let built = build::hypervisor();
-            let failed = built.is_err();
-            tally.record("build-hypervisor", Duration::ZERO, outcome_of(built.map(drop)));
-            if failed {
-                return Ok(());
-            }
-        }
-    }
-    if !arguments.list
-        && let Err(error) = build::programs()
-    {
-        tally.record("build-programs", Duration::ZERO, Outcome::Fail(format!("{error:#}")));
-    }
-    if !arguments.list
-        && arguments.hypervisor != Hypervisor::None
-        && let Err(error) = build::tools()
-    {
-        tally.record("build-tools", Duration::ZERO, Outcome::Fail(format!("{error:#}")));
-    }
-    let guests = match guests(arguments, &context) {
+/// Builds what the cases that need QEMU need, and returns them. What cannot be built is a failure of its own.
+fn machines(arguments: &TestArgs, context: &Context, tally: &Tally) -> Vec<Case> {
+    let guests = match guests(arguments, context) {
         Ok(guests) => guests,
         Err(error) => {
             tally.record("build-guests", Duration::ZERO, Outcome::Fail(format!("{error:#}")));
             Vec::new()
         }
     };
-    tally.run_all(guests, &context, arguments.jobs);
-    tally.run_all(system::cases(), &context, arguments.jobs);
-    Ok(())
+    if !arguments.list {
+        let build = |name: &str, how: &dyn Fn() -> Result<()>| {
+            let start = Instant::now();
+            let built = outcome_of(how());
+            let failed = built != Outcome::Pass;
+            tally.record(name, start.elapsed(), built);
+            failed
+        };
+        if context.hypervisor == dom0::Hypervisor::Xenolith
+            && build("build-hypervisor", &|| build::hypervisor().map(drop))
+        {
+            return Vec::new();
+        }
+        build("build-programs", &build::programs);
+        if context.hypervisor != dom0::Hypervisor::None {
+            build("build-tools", &build::tools);
+        }
+    }
+    guests.into_iter().chain(system::cases()).collect()
+}
+
+/// Cases that wait for somebody to run them.
+#[derive(Default)]
+struct Queue {
+    cases: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    cases: VecDeque<Case>,
+    closed: bool,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.cases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fill(&self, cases: Vec<Case>) {
+        self.lock().cases.extend(cases);
+        self.changed.notify_all();
+    }
+
+    /// No more will come.
+    fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Runs cases until there are none and no more will come.
+    fn work(&self, tally: &Tally, context: &Context) {
+        while let Some(case) = self.next() {
+            tally.run(&case, context);
+        }
+    }
+
+    fn next(&self) -> Option<Case> {
+        let mut waiting = self.lock();
+        loop {
+            if let Some(case) = waiting.cases.pop_front() {
+                return Some(case);
+            }
+            if waiting.closed {
+                return None;
+            }
+            waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
 }
 
 fn outcome_of(result: Result<()>) -> Outcome {
@@ -115,70 +186,56 @@ fn guests(arguments: &TestArgs, context: &Context) -> Result<Vec<Case>> {
 }
 
 /// What happened so far.
-#[derive(Default)]
 struct Tally {
     filter: Option<String>,
-    list: bool,
+    sums: Mutex<Sums>,
+}
+
+#[derive(Default)]
+struct Sums {
     passed: usize,
     skipped: usize,
     failures: Vec<(String, String)>,
 }
 
 impl Tally {
-    /// Runs `cases`, at most `jobs` at a time; those that want to be alone run after the others.
-    fn run_all(&mut self, cases: Vec<Case>, context: &Context, jobs: usize) {
+    /// Those of `cases` that the filter lets through.
+    fn wanted(&self, cases: Vec<Case>) -> Vec<Case> {
         let wanted = |case: &Case| self.filter.as_ref().is_none_or(|filter| matches(filter, &case.name));
-        let cases: Vec<Case> = cases.into_iter().filter(wanted).collect();
-        if self.list {
-            cases.iter().for_each(|case| println!("{}", case.name));
-            return;
-        }
-        let (alone, together): (Vec<Case>, Vec<Case>) = cases.into_iter().partition(|case| case.alone);
-        let next = AtomicUsize::new(0);
-        let shared = Mutex::new(&mut *self);
-        std::thread::scope(|scope| {
-            for _ in 0..jobs.clamp(1, together.len().max(1)) {
-                scope.spawn(|| {
-                    while let Some(case) = together.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let (took, outcome) = timed(case, context);
-                        shared.lock().unwrap_or_else(PoisonError::into_inner).record(&case.name, took, outcome);
-                    }
-                });
-            }
-        });
-        for case in &alone {
-            let (took, outcome) = timed(case, context);
-            self.record(&case.name, took, outcome);
-        }
+        cases.into_iter().filter(wanted).collect()
     }
 
-    fn record(&mut self, name: &str, took: Duration, outcome: Outcome) {
+    fn run(&self, case: &Case, context: &Context) {
+        let (took, outcome) = timed(case, context);
+        self.record(&case.name, took, outcome);
+    }
+
+    fn record(&self, name: &str, took: Duration, outcome: Outcome) {
         let seconds = took.as_secs_f64();
+        let mut sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
         match outcome {
             Outcome::Pass => {
-                self.passed += 1;
+                sums.passed += 1;
                 println!("ok   {name} ({seconds:.1} s)");
             }
             Outcome::Skip(why) => {
-                self.skipped += 1;
+                sums.skipped += 1;
                 println!("skip {name} ({seconds:.1} s): {why}");
             }
             Outcome::Fail(why) => {
                 println!("FAIL {name} ({seconds:.1} s): {}", why.lines().next().unwrap_or_default());
-                self.failures.push((name.to_owned(), why));
+                sums.failures.push((name.to_owned(), why));
             }
         }
     }
 
     fn finish(self) -> ExitCode {
-        if self.list {
-            return ExitCode::SUCCESS;
-        }
-        for (name, why) in &self.failures {
+        let sums = self.sums.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for (name, why) in &sums.failures {
             println!("\n---- {name}\n{why}");
         }
-        println!("\n{} passed, {} failed, {} skipped", self.passed, self.failures.len(), self.skipped);
-        if self.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        println!("\n{} passed, {} failed, {} skipped", sums.passed, sums.failures.len(), sums.skipped);
+        if sums.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 }
 
