@@ -8,6 +8,9 @@ use std::error::Error;
 use xen_control::{Control, CpuMap, Level, NewDomain, Share};
 use xen_sys::{EventChannels, Grants};
 
+/// How many domains are made and destroyed.
+const CYCLES: u64 = 10;
+
 type Outcome = Result<(), Box<dyn Error>>;
 
 /// Fails with `what` unless `right`.
@@ -21,10 +24,13 @@ fn main() -> Outcome {
     // The first time the hypervisor and dom0's kernel make tables (grants, ports) which they keep.
     cycle(&control)?;
     let before = settled(&control)?;
-    cycle(&control)?;
+    for _ in 0..CYCLES {
+        cycle(&control)?;
+    }
     let after = settled(&control)?;
     println!("free frames: {before} before, {after} after");
-    check(after == before, "frames were lost")?;
+    // The hypervisor's heap and dom0's kernel may keep a page or two; a leak is one for each cycle.
+    check(after + CYCLES / 2 >= before, "frames were lost")?;
     println!("all is well");
     Ok(())
 }

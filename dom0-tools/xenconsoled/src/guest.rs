@@ -70,9 +70,9 @@ impl Guest {
         self.connection.as_ref()
     }
 
-    /// Its port signalled.
+    /// Its port signalled. One that lied is not listened to.
     pub(crate) fn set_ready(&mut self) {
-        self.ready = true;
+        self.ready = self.refused == 0;
     }
 
     /// Whether a turn has something to do.
@@ -192,6 +192,9 @@ impl Guest {
         self.ended = Some(self.progress);
         let mut told = Ok(());
         for _ in 0..LAST_TURNS {
+            if self.refused > 0 {
+                break;
+            }
             let (one, more) = self.take();
             told = told.and(one);
             if !more {
