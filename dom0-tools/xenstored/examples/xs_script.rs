@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use xenstore::Message;
 
 /// An answer comes within this time, or never.
-const PATIENCE: Duration = Duration::from_millis(1500);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 enum Stream {
     Socket(UnixStream),
@@ -27,12 +27,12 @@ enum Stream {
 }
 
 impl Stream {
-    fn read(&mut self, part: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, part: &mut [u8], patience: Duration) -> io::Result<usize> {
         match self {
             Self::Socket(socket) => socket.read(part),
             // Non-blocking: tried for as long as a socket waits.
             Self::Device(device) => {
-                let until = Instant::now() + PATIENCE;
+                let until = Instant::now() + patience;
                 loop {
                     match device.read(part) {
                         Err(error) if error.kind() == ErrorKind::WouldBlock && Instant::now() < until => {
@@ -50,6 +50,7 @@ struct Connection {
     stream: Stream,
     bytes: Vec<u8>,
     last: u32,
+    patience: Duration,
     events: Vec<String>,
 }
 
@@ -63,7 +64,22 @@ impl Connection {
             stream.set_read_timeout(Some(PATIENCE))?;
             Stream::Socket(stream)
         };
-        Ok(Self { stream, bytes: Vec::new(), last: 0, events: Vec::new() })
+        Ok(Self { stream, bytes: Vec::new(), last: 0, patience: PATIENCE, events: Vec::new() })
+    }
+
+    /// What comes without having been asked for does so soon after the answer.
+    fn receive_events(&mut self) {
+        self.patience = Duration::from_millis(1500);
+        if let Stream::Socket(socket) = &self.stream {
+            socket.set_read_timeout(Some(self.patience)).expect("a timeout that is not zero");
+        }
+        while let Ok(message) = self.receive() {
+            self.events.push(show(&message.payload));
+        }
+        self.patience = PATIENCE;
+        if let Stream::Socket(socket) = &self.stream {
+            socket.set_read_timeout(Some(self.patience)).expect("a timeout that is not zero");
+        }
     }
 
     fn receive(&mut self) -> io::Result<Message> {
@@ -74,7 +90,7 @@ impl Connection {
                 return Ok(message);
             }
             let mut part = [0; 8192];
-            let got = self.stream.read(&mut part)?;
+            let got = self.stream.read(&mut part, self.patience)?;
             if got == 0 {
                 return Err(ErrorKind::UnexpectedEof.into());
             }
@@ -161,9 +177,7 @@ fn main() -> io::Result<()> {
             continue;
         }
         if request == "events" {
-            while let Ok(message) = connection.receive() {
-                connection.events.push(show(&message.payload));
-            }
+            connection.receive_events();
             println!("{line}\n    {:?}", std::mem::take(&mut connection.events));
             continue;
         }
