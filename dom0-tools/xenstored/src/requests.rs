@@ -38,7 +38,11 @@ impl Store {
             XsMessageType::DIRECTORY => names(node),
             _ => part(node, offset),
         };
-        let (answer, _) = self.with_view(from, request.tx_id, |view| view.get(&path, Access::READ).map(read))?;
+        let lists = matches!(kind, XsMessageType::DIRECTORY | XsMessageType::DIRECTORY_PART);
+        let look = |view: &mut View<'_>| {
+            if lists { view.get_list(&path).map(read) } else { view.get(&path, Access::READ).map(read) }
+        };
+        let (answer, _) = self.with_view(from, request.tx_id, look)?;
         Ok(answer)
     }
 
@@ -220,7 +224,7 @@ fn names(node: &Node) -> Vec<u8> {
 
 /// The generation, whole names from `offset` on as far as they fit, and one more NUL after the last.
 fn part(node: &Node, offset: usize) -> Vec<u8> {
-    let mut answer = format!("{}\0", node.generation()).into_bytes();
+    let mut answer = format!("{}\0", node.list()).into_bytes();
     let all = names(node);
     let rest = all.get(offset..).unwrap_or_default();
     let room = PAYLOAD_MAX.saturating_sub(answer.len()).saturating_sub(1);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #![forbid(unsafe_code)]
 //! Transactions: a snapshot to work on, the nodes that were looked at, and what was changed. It commits if no node it looked at has changed
-//! since, the absence of a node included.
+//! since, the absence of a node included. Two that make different children of one node do not disturb each other, unless one has looked at the
+//! list of its children.
 
 use crate::effect::Kind;
-use crate::tree::{Node, Tree};
+use crate::tree::Tree;
 use crate::watch::Change;
 use hypercalls::ids::DomId;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use xenstore::{Error, Path};
 
 /// What became of a node in a transaction.
@@ -22,7 +23,8 @@ pub(crate) struct Modified {
 /// What a view of the tree notes while it is used.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Log {
-    pub(crate) accessed: BTreeSet<Path>,
+    /// Nodes that were looked at, and whether their lists of children were, too.
+    pub(crate) accessed: BTreeMap<Path, bool>,
     pub(crate) changes: Vec<Change>,
     pub(crate) nodes: BTreeMap<DomId, i64>,
     /// What was done to the tree, outside of a transaction.
@@ -36,13 +38,13 @@ pub(crate) struct Log {
 
 impl Log {
     /// Notes that a transaction looked at a node.
-    pub(crate) fn note_access(&mut self, path: &Path) {
+    pub(crate) fn note_access(&mut self, path: &Path, list: bool) {
         self.bytes = self.bytes.saturating_add(path.as_str().len());
-        self.accessed.insert(path.clone());
+        *self.accessed.entry(path.clone()).or_default() |= list;
     }
 
     pub(crate) fn note_put(&mut self, path: &Path, is_new: bool) {
-        self.accessed.insert(path.clone());
+        self.accessed.entry(path.clone()).or_default();
         let modified = self.modified.entry(path.clone()).or_default();
         if is_new {
             self.last_made = self.last_made.saturating_add(1);
@@ -51,7 +53,7 @@ impl Log {
     }
 
     pub(crate) fn note_remove(&mut self, path: &Path) {
-        self.accessed.insert(path.clone());
+        self.accessed.entry(path.clone()).or_default();
         self.modified.entry(path.clone()).or_default().removed = true;
     }
 
@@ -107,10 +109,12 @@ impl Transaction {
 
     /// Whether a node it looked at is not any more what it was.
     pub(crate) fn conflicts(&self, main: &Tree) -> bool {
-        let generation = |tree: &Tree, path: &Path| tree.get(path).map(Node::generation);
-        self.doomed
-            || main.generation() != self.base.generation()
-                && self.log.accessed.iter().any(|path| generation(&self.base, path) != generation(main, path))
+        let differs = |(path, list): (&Path, &bool)| match (self.base.get(path), main.get(path)) {
+            (Some(then), Some(now)) => then.content() != now.content() || *list && then.list() != now.list(),
+            (None, None) => false,
+            _ => true,
+        };
+        self.doomed || main.generation() != self.base.generation() && self.log.accessed.iter().any(differs)
     }
 
     /// Brings the changes into `main`, and returns what was noted, of which [`Log::done`] is now what was done to `main`.

@@ -13,7 +13,8 @@ use xenstore::Path;
 pub(crate) struct Node {
     value: Rc<[u8]>,
     perms: Perms,
-    generation: u64,
+    content: u64,
+    list: u64,
     // In the order of creation, which is the order Xen lists them in.
     children: Vec<(Rc<str>, Rc<Node>)>,
 }
@@ -31,10 +32,16 @@ impl Node {
         &self.perms
     }
 
-    /// Changes with the value, the permissions and the list of children; never repeats within a tree.
+    /// Changes with the value and the permissions; never repeats within a tree.
     #[must_use]
-    pub(crate) fn generation(&self) -> u64 {
-        self.generation
+    pub(crate) fn content(&self) -> u64 {
+        self.content
+    }
+
+    /// Changes with the list of children; never repeats within a tree.
+    #[must_use]
+    pub(crate) fn list(&self) -> u64 {
+        self.list
     }
 
     /// The names of the children, oldest first.
@@ -74,7 +81,7 @@ impl Tree {
     /// A tree of only the root, which dom0 owns and nobody else may touch.
     #[must_use]
     pub(crate) fn new(root_perms: Perms) -> Self {
-        let root = Node { value: Rc::new([]), perms: root_perms, generation: 1, children: Vec::new() };
+        let root = Node { value: Rc::new([]), perms: root_perms, content: 1, list: 1, children: Vec::new() };
         Self { root: Rc::new(root), generation: 1 }
     }
 
@@ -137,14 +144,14 @@ impl Tree {
         if let Some(node) = self.get_mut(path) {
             node.value = value.into();
             node.perms = perms;
-            node.generation = generation;
+            node.content = generation;
             return true;
         }
         let Some((parent, name)) = path.split_last() else { return false };
         let Some(parent) = self.get_mut(&parent) else { return false };
-        let node = Node { value: value.into(), perms, generation, children: Vec::new() };
+        let node = Node { value: value.into(), perms, content: generation, list: generation, children: Vec::new() };
         parent.children.push((name.into(), Rc::new(node)));
-        parent.generation = generation;
+        parent.list = generation;
         true
     }
 
@@ -155,7 +162,7 @@ impl Tree {
         let generation = self.next();
         let parent = self.get_mut(&parent)?;
         let index = parent.children.iter().position(|(own, _)| **own == *name)?;
-        parent.generation = generation;
+        parent.list = generation;
         Some(parent.children.remove(index).1)
     }
 

@@ -22,8 +22,12 @@ pub(crate) struct View<'s> {
 }
 
 impl View<'_> {
-    fn touch(&mut self, path: &Path) -> Result<(), Refusal> {
-        if !self.in_transaction || self.log.accessed.contains(path) {
+    fn touch(&mut self, path: &Path, list: bool) -> Result<(), Refusal> {
+        if !self.in_transaction {
+            return Ok(());
+        }
+        if let Some(before) = self.log.accessed.get_mut(path) {
+            *before |= list;
             return Ok(());
         }
         let would_be = self.log.accessed.len().saturating_add(1);
@@ -31,7 +35,7 @@ impl View<'_> {
             return Err(Refusal::Quota(Quota::TransactionNodes));
         }
         self.may_keep(path.as_str().len())?;
-        self.log.note_access(path);
+        self.log.note_access(path, list);
         Ok(())
     }
 
@@ -43,7 +47,7 @@ impl View<'_> {
 
     /// The node, if it is there and `needed` is granted. If it is missing, the closest node above decides whether the client may know.
     pub(crate) fn get(&mut self, path: &Path, needed: Access) -> Result<&Node, Refusal> {
-        self.touch(path)?;
+        self.touch(path, false)?;
         if self.tree.get(path).is_none() {
             let above = self.closest(path)?;
             let known = self.tree.get(&above).is_some_and(|node| node.perms().allow(self.who, needed));
@@ -53,11 +57,17 @@ impl View<'_> {
         if node.perms().allow(self.who, needed) { Ok(node) } else { Err(Error::Access.into()) }
     }
 
+    /// The same, for whoever looks at the list of its children.
+    pub(crate) fn get_list(&mut self, path: &Path) -> Result<&Node, Refusal> {
+        self.touch(path, true)?;
+        self.get(path, Access::READ)
+    }
+
     /// The closest node above that is there.
     fn closest(&mut self, path: &Path) -> Result<Path, Refusal> {
         let mut above = path.parent();
         loop {
-            self.touch(&above)?;
+            self.touch(&above, false)?;
             if self.tree.get(&above).is_some() {
                 return Ok(above);
             }
@@ -107,7 +117,7 @@ impl View<'_> {
         let mut at = path.clone();
         while let Some((parent, name)) = at.split_last().filter(|_| at != above) {
             missing.push((at.clone(), name.len().saturating_add(1)));
-            self.touch(&at)?;
+            self.touch(&at, false)?;
             at = parent;
         }
         let parent = self.tree.get(&above).ok_or(Error::Io)?;
@@ -153,7 +163,7 @@ impl View<'_> {
             Ok(_) => self.remove(path),
             Err(Refusal::Error(Error::NotFound)) => {
                 let parent = path.parent();
-                self.touch(&parent)?;
+                self.touch(&parent, false)?;
                 self.tree.get(&parent).map(|_| ()).ok_or(Refusal::Error(Error::NotFound))
             }
             Err(error) => Err(error),
@@ -163,14 +173,14 @@ impl View<'_> {
     /// Removes without asking.
     pub(crate) fn remove(&mut self, path: &Path) -> Result<(), Refusal> {
         let parent = path.parent();
-        self.touch(&parent)?;
+        self.touch(&parent, false)?;
         let above = self.tree.get(&parent).map(|node| node.perms().clone());
         let mut gone = Vec::new();
         self.tree.get(path).ok_or(Error::NotFound)?.walk(path, &mut |path, node| {
             gone.push((path.clone(), node.perms().clone()));
         });
         for (node, _) in &gone {
-            self.touch(node)?;
+            self.touch(node, true)?;
         }
         self.tree.remove(path);
         if !self.in_transaction {

@@ -163,11 +163,8 @@ fn a_transaction_gives_nothing_to_a_domain_that_was_released_meanwhile() {
     assert_eq!(b.text(d, Op::TRANSACTION_END, name, b"T\0"), "EAGAIN\0");
     assert_eq!(b.text(d, Op::GET_PERMS, 0, b"/kept\0"), "n0\0");
     assert_eq!(b.store.usage(DomId::new(1)), Usage::default());
-    // It changed something else only; the root it looked at has got a child since.
-    assert_eq!(b.text(d, Op::TRANSACTION_END, other, b"T\0"), "EAGAIN\0");
-    let again = b.start(d);
-    b.ok(d, Op::WRITE, again, b"/other/node\0v");
-    b.ok(d, Op::TRANSACTION_END, again, b"T\0");
+    // It changed something else only.
+    b.ok(d, Op::TRANSACTION_END, other, b"T\0");
 }
 
 #[test]
@@ -239,4 +236,33 @@ fn transactions_of_a_domain_keep_so_much_and_no_more() {
     b.ok(g, Op::TRANSACTION_END, ids[0], b"F\0");
     b.ok(g, Op::WRITE, ids[1], b"data/more\0v");
     b.ok(g, Op::TRANSACTION_END, ids[1], b"T\0");
+}
+
+#[test]
+fn two_that_make_different_children_do_not_disturb_each_other() {
+    let mut b = Bench::new();
+    let d = b.dom0;
+    b.ok(d, Op::MKDIR, 0, b"/p\0");
+    let (one, two, lists, removes) = (b.start(d), b.start(d), b.start(d), b.start(d));
+    b.ok(d, Op::WRITE, one, b"/p/1\0x");
+    b.ok(d, Op::WRITE, two, b"/p/2/deep\0x");
+    assert_eq!(b.text(d, Op::DIRECTORY, lists, b"/p\0"), "");
+    b.ok(d, Op::RM, removes, b"/p\0");
+    b.ok(d, Op::TRANSACTION_END, one, b"T\0");
+    b.ok(d, Op::TRANSACTION_END, two, b"T\0");
+    assert_eq!(b.text(d, Op::DIRECTORY, 0, b"/p\0"), "1\x002\0");
+    assert_eq!(b.text(d, Op::TRANSACTION_END, lists, b"T\0"), "EAGAIN\0");
+    assert_eq!(b.text(d, Op::TRANSACTION_END, removes, b"T\0"), "EAGAIN\0");
+    let (same, other) = (b.start(d), b.start(d));
+    b.ok(d, Op::WRITE, same, b"/p/3\0x");
+    b.ok(d, Op::WRITE, other, b"/p/3\0y");
+    b.ok(d, Op::TRANSACTION_END, same, b"T\0");
+    assert_eq!(b.text(d, Op::TRANSACTION_END, other, b"T\0"), "EAGAIN\0");
+    let (gone, perms) = (b.start(d), b.start(d));
+    b.ok(d, Op::WRITE, gone, b"/p/4\0x");
+    b.ok(d, Op::WRITE, perms, b"/p/5\0x");
+    b.ok(d, Op::SET_PERMS, 0, b"/p\0n0\0r1\0");
+    assert_eq!(b.text(d, Op::TRANSACTION_END, perms, b"T\0"), "EAGAIN\0");
+    b.ok(d, Op::RM, 0, b"/p\0");
+    assert_eq!(b.text(d, Op::TRANSACTION_END, gone, b"T\0"), "EAGAIN\0");
 }
