@@ -51,7 +51,7 @@ impl Ready {
     /// Looks at everything the configuration names.
     pub(crate) fn check(config: &Config, store: &Client, cancel: &Cancel) -> Result<Self, Failure> {
         supported(config)?;
-        if let Some(holder) = names::holder(&store.nodes(), &config.name, None)? {
+        if let Some(holder) = store.persist(RETURN, |store| names::holder(&store.nodes(), &config.name, None))? {
             return Err(name_in_use(config, holder));
         }
         host_devices::check_drivers(!config.disks.is_empty(), !config.vifs.is_empty())?;

@@ -137,6 +137,9 @@ fn wait_until_gone(control: &Control, store: &Client, domain: DomId) -> Result<(
     Err(Failure::new(Class::Timeout, why).remedy(remedy))
 }
 
+/// First and longest time between two looks at what is not always announced: the store says nothing of the end of domains it never knew.
+const LOOKS: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(500));
+
 /// Waits for what a watch on `path` may announce; whether it came.
 fn wait(
     store: &Client,
@@ -146,13 +149,17 @@ fn wait(
 ) -> Result<bool, StoreError> {
     const TOKEN: &str = "teardown";
     let deadline = Deadline::after(within);
+    let mut pause = LOOKS.0;
     store.watch(path, TOKEN)?;
     let came = loop {
         if done(&store.nodes())? {
             break true;
         }
-        if store.next_event(Some(deadline.left()))?.is_none() {
+        if deadline.left().is_zero() {
             break false;
+        }
+        if store.next_event(Some(pause.min(deadline.left())))?.is_none() {
+            pause = pause.saturating_mul(2).min(LOOKS.1);
         }
     };
     store.unwatch(path, TOKEN)?;

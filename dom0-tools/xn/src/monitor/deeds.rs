@@ -47,6 +47,10 @@ pub(super) fn act(lock: &Lock, uuid: Uuid, log: &Log) -> Result<(), Failure> {
         Deed::CleanUp => {
             log.line(format_args!("{what}; removing what is left of it"));
             take_down(&control, &store, &record)?;
+            if let Some(domain) = record.dom_id() {
+                // Those that its maker had no time to write into the store.
+                host_devices::release_loops(domain, Deadline::after(PATIENCE)).at(|| "free loop devices")?;
+            }
             record::forget(uuid)
         }
         Deed::Destroy => {
@@ -115,10 +119,10 @@ fn restart(lock: &Lock, control: &Control, store: &Client, mut record: Record, l
     if !delay.is_zero() {
         log.line(format_args!("{}: restarting it in {} s, as it ended so soon", record.config.name, delay.as_secs()));
         thread::sleep(delay);
-        if Record::load(record.uuid)?.is_none() {
-            log.line(format_args!("{}: not restarted: destroyed meanwhile", record.config.name));
-            return Ok(());
-        }
+    }
+    if Record::load(record.uuid)?.is_none() {
+        log.line(format_args!("{}: not restarted: destroyed meanwhile", record.config.name));
+        return Ok(());
     }
     let cancel = Cancel::default();
     let made = Ready::check(&record.config, store, &cancel)
