@@ -12,7 +12,10 @@ use crate::{event, memory, trap};
 global_asm!(
     r#"
     .macro xen_note type, val:vararg
-    .pushsection .note.Xen, "a", @note
+    xen_note_in .note.Xen, \type, \val
+    .endm
+    .macro xen_note_in section, type, val:vararg
+    .pushsection \section, "a", @note
     .balign 4
     .long 4, 2f-1f, \type
     .asciz "Xen"
@@ -27,7 +30,7 @@ global_asm!(
     xen_note 3, .quad 0xffffffff80000000    // VIRT_BASE
     xen_note 4, .quad 0                     // PADDR_OFFSET
     xen_note 1, .quad _start                // ENTRY
-    xen_note 15, .quad 0x8000000000         // INIT_P2M
+    xen_note_in .note.Xen.p2m, 15, .quad 0x8000000000   // INIT_P2M; a small domU leaves it out
     xen_note 16, .long 1                    // MOD_START_PFN
     xen_note 17, .long 0x801                // SUPPORTED_FEATURES: writable_page_tables, dom0
     .section .text.start, "ax"

@@ -7,7 +7,7 @@ use crate::initramfs::ExtraFile;
 use anyhow::{Context, Result};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What every dynamic program of them needs.
 const LIBRARIES: &[&str] = &["libc6", "libxenstore4", "libxentoolcore1"];
@@ -85,6 +85,17 @@ fn files(packages: &[&str]) -> Result<Vec<ExtraFile>> {
     Ok(files)
 }
 
+/// What `path` is in the end; absolute links mean the package's own tree.
+fn target_of(root: &Path, path: &Path) -> std::io::Result<PathBuf> {
+    if path.is_symlink() {
+        let to = fs::read_link(path)?;
+        if let Ok(inside) = to.strip_prefix("/") {
+            return root.join(inside).canonicalize();
+        }
+    }
+    path.canonicalize()
+}
+
 /// Adds every file below `dir`; a link to a file of the same package becomes that file.
 fn collect(root: &Path, dir: &Path, files: &mut Vec<ExtraFile>) -> Result<()> {
     for entry in fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))? {
@@ -94,7 +105,7 @@ fn collect(root: &Path, dir: &Path, files: &mut Vec<ExtraFile>) -> Result<()> {
             continue;
         }
         // Links to what other packages' scripts would make lead nowhere, or out of the package.
-        let Ok(target) = path.canonicalize() else { continue };
+        let Ok(target) = target_of(root, &path) else { continue };
         if !target.starts_with(root) {
             continue;
         }
