@@ -168,6 +168,7 @@ impl Hub {
             return self.touch(id);
         }
         let mut filled = false;
+        // A whole request, or nothing yet.
         let request = loop {
             match Message::decode(&peer.input) {
                 Ok(Some((request, used))) => {
@@ -309,10 +310,11 @@ impl Hub {
     fn note_inputs(&mut self) {
         for id in &self.touched {
             let Some(peer) = self.peers.get_mut(id) else { continue };
-            let input = peer.input.clone();
-            if let Some(own) = peer.ring_mut().filter(|own| own.dirty) {
+            if let Link::Ring(own) = &mut peer.link
+                && own.dirty
+            {
                 own.dirty = false;
-                self.entries.push(Entry::Input(own.domain, own.ring.consumed, input));
+                self.entries.push(Entry::Input(own.domain, own.ring.consumed, peer.input.clone()));
             }
         }
     }

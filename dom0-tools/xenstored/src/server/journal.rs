@@ -47,6 +47,11 @@ impl Journal {
         Ok(read(&bytes, &boot_id()?))
     }
 
+    /// Whether there is a file, readable or not.
+    pub(crate) fn exists(folder: &Path) -> bool {
+        state_path(folder).exists()
+    }
+
     /// Begins a new file with this description.
     pub(crate) fn create(folder: &Path, description: &[Entry]) -> io::Result<Self> {
         let boot = boot_id()?;

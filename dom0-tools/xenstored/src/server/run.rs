@@ -111,13 +111,22 @@ impl Daemon {
         raise_file_limit(&mut log);
         let old = Journal::load(&options.state).map_err(|error| failed("the state of the last run", error))?;
         let is_new = old.is_none();
+        if is_new && Journal::exists(&options.state) {
+            log.line(format_args!("a state of before the last boot, or of another version, is not used"));
+        }
         let (store, rings) = old.map_or_else(|| (Store::new(Limits::default()), BTreeMap::new()), restore::replay);
         let xen = if options.no_xen { None } else { Some(Xen::open()?) };
         let mut hub = Hub::new(store, log, xen);
         if is_new {
             first_nodes(&mut hub.store);
         }
-        open_rings(&mut hub, rings)?;
+        open_rings(&mut hub, rings).map_err(|why| match is_new {
+            true => why,
+            false => format!(
+                "{why} (if another server has run since, this state is of no use: remove {})",
+                options.state.join("state").display()
+            ),
+        })?;
         hub.look_for_dead();
         hub.keep(&options.state).map_err(|error| failed("the state", error))?;
         // Only now may anybody see what was done so far.
