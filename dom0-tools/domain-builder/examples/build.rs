@@ -30,10 +30,16 @@ fn run() -> Result<(), Box<dyn Error>> {
     let parsed = parse(&sources)?;
     parsed.warnings.iter().for_each(|warning| println!("warning: {warning}"));
     let control = Control::open()?;
+    let free = control.host()?.free_pages;
     let cache = Cache::usual();
     let start = Instant::now();
+    let mut last = None;
     let mut log = |progress| {
-        println!("{:8.1?} {progress:?}", start.elapsed());
+        // One line for each kind of progress.
+        let kind = std::mem::discriminant(&progress);
+        if last.replace(kind) != Some(kind) {
+            println!("{:8.1?} {progress:?}", start.elapsed());
+        }
         ControlFlow::Continue(())
     };
     let prepared = Prepared::new(&parsed.config, Some(&cache), &mut log)?;
@@ -47,7 +53,8 @@ fn run() -> Result<(), Box<dyn Error>> {
     }
     let start = Instant::now();
     domain.destroy()?;
-    println!("destroyed in {:?}", start.elapsed());
+    let gone = start.elapsed();
+    println!("destroyed in {gone:?}; free pages before {free}, after {}", control.host()?.free_pages);
     Ok(())
 }
 

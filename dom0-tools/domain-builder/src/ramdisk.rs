@@ -45,7 +45,7 @@ impl Ramdisk {
         if len == 0 {
             return Err(damaged("the file is empty".into()));
         }
-        let key = content_key(&file).map_err(unreadable)?;
+        let key = content_key(&file, cache).map_err(unreadable)?;
         if !cache.is_some_and(|cache| cache.remembers(key)) {
             progress::report(callback, step, Progress::CheckingRamdisk)?;
             let mut reader = BufReader::with_capacity(128 << 10, &file);

@@ -14,7 +14,7 @@ use zerocopy::{FromZeros, IntoBytes};
 use super::memory::{GuestMemory, MemoryError};
 use super::{Link, Prepared};
 use crate::error::{BuildError, Result, Step};
-use crate::kernel::{CHUNK, LoadError, image_error, unreadable};
+use crate::kernel::{CHUNK, LoadError, Run, image_error, unreadable};
 use crate::progress::{self, Callback, Progress};
 
 /// Selectors every PV guest has in its GDT (`FLAT_RING3_CS64`, `FLAT_RING3_SS64`).
@@ -49,9 +49,10 @@ impl Prepared {
         control: &Control,
         callback: &mut Callback<'_>,
     ) -> Result<(Link, Link)> {
-        let total = self.kernel.data_len() + self.ramdisk.as_ref().map_or(0, |ramdisk| ramdisk.len);
+        let kernel: u64 = self.kernel.runs().iter().map(|run| run.len as u64).sum();
+        let total = kernel + self.ramdisk.as_ref().map_or(0, |ramdisk| ramdisk.len);
         self.load_kernel(memory, total, callback)?;
-        self.load_ramdisk(memory, total, callback)?;
+        self.load_ramdisk(memory, kernel, callback)?;
         self.write_p2m(memory)?;
         self.write_tables(memory)?;
         let plan = &self.plan;
@@ -81,19 +82,16 @@ impl Prepared {
     fn load_kernel(&mut self, memory: &mut GuestMemory<'_>, total: u64, callback: &mut Callback<'_>) -> Result<()> {
         loop {
             let parsed = self.kernel.parsed()?;
-            let segments: Vec<(u64, u64, u64)> = parsed
-                .segments()
-                .iter()
-                .zip(self.kernel.data_lens())
-                .map(|(segment, data)| (segment.guest_phys, data, segment.mem_len))
-                .collect();
-            for (start, data, len) in &segments {
-                memory.clear_bytes(start + data, len.saturating_sub(*data)).map_err(failed)?;
+            let segments: Vec<(u64, u64)> =
+                parsed.segments().iter().map(|segment| (segment.guest_phys, segment.mem_len)).collect();
+            let runs = self.kernel.runs();
+            for (start, len) in gaps(&segments, &runs) {
+                memory.clear_bytes(start, len).map_err(failed)?;
             }
             let mut done = 0;
-            let loaded = self.kernel.for_each_chunk(|segment, offset, bytes| {
-                let start = segments.get(segment).map_or(0, |segment| segment.0);
-                memory.write(start + offset, bytes).map_err(failed)?;
+            let loaded = self.kernel.read_runs(&runs, |run, bytes| {
+                let start = segments.get(run.segment).map_or(0, |segment| segment.0);
+                memory.write(start.saturating_add(run.at), bytes).map_err(failed)?;
                 done += bytes.len() as u64;
                 progress::report(callback, || Step::Load, Progress::Loading { done, total })
             });
@@ -107,7 +105,7 @@ impl Prepared {
         }
     }
 
-    fn load_ramdisk(&self, memory: &mut GuestMemory<'_>, total: u64, callback: &mut Callback<'_>) -> Result<()> {
+    fn load_ramdisk(&self, memory: &mut GuestMemory<'_>, before: u64, callback: &mut Callback<'_>) -> Result<()> {
         let (Some(ramdisk), Some(place)) = (&self.ramdisk, self.plan.initrd) else { return Ok(()) };
         ramdisk.unchanged()?;
         let start = place.frames.start().to_addr();
@@ -119,8 +117,8 @@ impl Prepared {
             ramdisk.file.read_exact_at(&mut buffer, done).map_err(|error| unreadable(ramdisk.step(), &error))?;
             memory.write(start + done, &buffer).map_err(failed)?;
             done += len;
-            let done = self.kernel.data_len() + done;
-            progress::report(callback, || Step::Load, Progress::Loading { done, total })?;
+            let now = Progress::Loading { done: before + done, total: before + ramdisk.len };
+            progress::report(callback, || Step::Load, now)?;
         }
         Ok(())
     }
@@ -166,6 +164,22 @@ impl Prepared {
         }
         memory.write(start, &bytes).map_err(failed)
     }
+}
+
+/// What the runs leave of the segments (start and length in guest memory), which is to be zero.
+fn gaps(segments: &[(u64, u64)], runs: &[Run]) -> Vec<(u64, u64)> {
+    let mut gaps = Vec::new();
+    for (number, &(start, len)) in segments.iter().enumerate() {
+        let mut at = 0;
+        // Runs are in the order of their places.
+        for run in runs.iter().filter(|run| run.segment == number) {
+            gaps.push((start.saturating_add(at), run.at.saturating_sub(at)));
+            at = run.at.saturating_add(run.len as u64);
+        }
+        gaps.push((start.saturating_add(at), len.saturating_sub(at)));
+    }
+    gaps.retain(|&(_, len)| len > 0);
+    gaps
 }
 
 /// Keeps events from vCPUs until the guest wants them; answers with the frame of the shared info page.

@@ -9,6 +9,8 @@ use hypercalls::{DomId, HypercallNumber, Mfn, PAGE_SHIFT, PAGE_SIZE, Pfn};
 use xen_control::{Control, ControlError};
 use zerocopy::IntoBytes;
 
+use crate::kernel::is_zero;
+
 /// Pages of a 2 MiB extent, and its order.
 const LARGE: u64 = 512;
 const LARGE_ORDER: u32 = 9;
@@ -168,9 +170,4 @@ impl<'a> GuestMemory<'a> {
         }
         Ok(())
     }
-}
-
-fn is_zero(page: &[u8]) -> bool {
-    let (words, rest) = page.as_chunks::<8>();
-    words.iter().all(|word| u64::from_ne_bytes(*word) == 0) && rest.iter().all(|&byte| byte == 0)
 }

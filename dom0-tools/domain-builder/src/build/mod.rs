@@ -8,7 +8,7 @@ mod memory;
 mod smallest;
 
 use hypercalls::memory::{E820Entry, E820Type};
-use hypercalls::{DomId, GrantRef, Mfn, Port, VcpuId};
+use hypercalls::{DomId, Errno, GrantRef, Mfn, Port, VcpuId};
 use xen_control::{Control, ControlError, Level, NewDomain, Share};
 
 use crate::config::{Config, Uuid};
@@ -103,6 +103,12 @@ impl Drop for BuiltDomain<'_> {
     }
 }
 
+/// With a remedy, if the answer was `errno`.
+fn hint(failure: BuildError, error: &ControlError, errno: Errno, remedy: &str) -> BuildError {
+    let remedy = if error.errno() == Some(errno) { remedy.to_owned() } else { failure.remedy };
+    BuildError { remedy, ..failure }
+}
+
 impl Prepared {
     /// Reads and checks all files of a domain, and whether its memory can hold them. A configuration without a UUID gets
     /// a random one.
@@ -152,8 +158,12 @@ impl Prepared {
         progress::report(callback, || Step::Create, Progress::Created { domid })?;
         self.limit(control, domid)?;
         cpus::place(control, domid, &self.config)?;
-        let port =
-            || control.alloc_unbound(domid, DomId::DOM0).map_err(|error| BuildError::control(Step::Events, &error));
+        let port = || {
+            control.alloc_unbound(domid, DomId::DOM0).map_err(|error| {
+                let full = "raise 'max_event_channels'; console and store alone take two";
+                hint(BuildError::control(Step::Events, &error), &error, Errno::ENOSPC, full)
+            })
+        };
         let ports = (port()?, port()?);
         let mut memory = self.populate(control, domid, callback)?;
         let links = self.load(&mut memory, ports, domid, control, callback)?;
@@ -166,7 +176,11 @@ impl Prepared {
     }
 
     fn create<'a>(&self, control: &'a Control) -> Result<BuiltDomain<'a>> {
-        let failed = |error: ControlError| BuildError::control(Step::Create, &error);
+        let failed = |error: ControlError| {
+            let limits = "a limit is beyond the hypervisor's: lower 'maxvcpus', 'max_grant_frames', 'max_maptrack_frames' or \
+                          'max_event_channels'";
+            hint(BuildError::control(Step::Create, &error), &error, Errno::EINVAL, limits)
+        };
         let config = &self.config;
         let mut new = NewDomain::new(self.uuid.to_bytes(), config.maxvcpus);
         new.max_event_port = config.max_event_channels.unwrap_or(new.max_event_port);

@@ -2,36 +2,34 @@
 #![forbid(unsafe_code)]
 //! A folder of unpacked kernels, named by the content of the files they came from.
 //!
-//! An entry is a header, the kernel's outline, and the bytes of its segments with a checksum for each chunk. Readers trust
-//! nothing: a damaged entry is as good as none. Entries appear by renaming, so no reader sees half of one; whoever needs
-//! room removes those that were not used for longest. The content's name must resist collisions on purpose (a guest's
-//! owner may choose its kernel); the checksums guard against accidents only.
+//! Readers trust nothing: a damaged entry is as good as none. Entries appear by renaming, so no reader sees half of one;
+//! whoever needs room removes those that were not used for longest. The content's name must resist collisions on purpose
+//! (a guest's owner may choose its kernel); the checksums guard against accidents only.
+//!
+//! Hashing a kernel takes longer than loading it, so the names of files are kept too, by what the file system says of them:
+//! a file whose inode, size and both times are the same as when it was hashed, and were not just then changing, is the same.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File, Metadata};
 use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use twox_hash::XxHash64;
-
-use super::outline::{Outline, Part};
+use super::entry::{self, Entry};
+use super::outline::{Outline, ReadAt};
 
 /// Where `xn` keeps unpacked kernels.
 pub const DEFAULT_FOLDER: &str = "/var/cache/xenolith/kernels";
 /// How much the entries may take together, in bytes.
 pub const DEFAULT_BOUND: u64 = 512 << 20;
 
-/// The format's name and version.
-const MAGIC: &[u8; 8] = b"XENKRN\x00\x02";
-/// Bytes of segments one checksum covers.
-pub(crate) const CHUNK: usize = 1 << 20;
-/// Headers longer than this are damaged.
-const MAX_HEADER: u64 = 16 << 20;
 /// A file that was not finished within this time was given up.
 const STALE: Duration = Duration::from_secs(3600);
-const PAGE: usize = 4096;
+/// A file that changed less than this long ago may change again without any of its times telling.
+const SETTLED: Duration = Duration::from_secs(2);
+/// What a file takes at least, in bytes.
+const PAGE: u64 = 4096;
 
 /// The folder.
 #[derive(Clone, Debug)]
@@ -48,17 +46,6 @@ impl Key {
     fn text(self) -> String {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
     }
-}
-
-/// An entry that is open for reading. It stays readable when it is removed.
-#[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) outline: Outline,
-    file: File,
-    /// For each chunk of each part, in order.
-    checksums: Vec<u64>,
-    /// Where the first byte of the first part is.
-    data: u64,
 }
 
 impl Cache {
@@ -100,20 +87,47 @@ impl Cache {
     }
 
     /// Keeps a kernel: `elf` is the unpacked file `outline` was read from.
-    pub(crate) fn keep(&self, key: Key, outline: &Outline, elf: &[u8]) -> io::Result<()> {
+    pub(crate) fn keep(&self, key: Key, outline: &Outline, elf: &(impl ReadAt + ?Sized)) -> io::Result<()> {
         self.make_folder()?;
-        let (header, parts) = encode(outline, elf);
-        self.write_renamed(&self.path(key), |file| {
-            file.write_all(&header)?;
-            let mut at = header.len() as u64;
-            for part in parts {
-                write_sparse(file, part, at)?;
-                at += part.len() as u64;
-            }
-            file.set_len(at)
-        })?;
+        self.write_renamed(&self.path(key), |file| entry::write(file, outline, elf))?;
         self.evict(key);
         Ok(())
+    }
+
+    /// The content of a file that was hashed before and is the same still.
+    pub(crate) fn known(&self, metadata: &Metadata) -> Option<Key> {
+        let bytes = fs::read(self.name(metadata)).ok()?;
+        let (key, sum) = bytes.split_first_chunk::<32>()?;
+        (sum == entry::checksum(key).to_le_bytes()).then_some(Key(*key))
+    }
+
+    /// Keeps the name of a file's content in mind. `metadata` is from before it was hashed; it must be the same after.
+    pub(crate) fn know(&self, metadata: &Metadata, key: Key) -> io::Result<()> {
+        let changed = UNIX_EPOCH + Duration::from_secs(u64::try_from(metadata.ctime()).unwrap_or(u64::MAX / 4));
+        if SystemTime::now().duration_since(changed).is_ok_and(|age| age > SETTLED) {
+            self.make_folder()?;
+            self.write_renamed(&self.name(metadata), |file| {
+                file.write_all(&key.0)?;
+                file.write_all(&entry::checksum(&key.0).to_le_bytes())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The file that holds the name of the content of a file with `metadata`.
+    fn name(&self, metadata: &Metadata) -> PathBuf {
+        let (modified, changed) =
+            ((metadata.mtime(), metadata.mtime_nsec()), (metadata.ctime(), metadata.ctime_nsec()));
+        self.folder.join(format!(
+            "{:x}-{:x}-{:x}-{:x}.{:x}-{:x}.{:x}.name",
+            metadata.dev(),
+            metadata.ino(),
+            metadata.len(),
+            modified.0,
+            modified.1,
+            changed.0,
+            changed.1
+        ))
     }
 
     /// Whether a file of that content was found good before ([`Cache::remember`]).
@@ -139,7 +153,8 @@ impl Cache {
     }
 
     fn make_folder(&self) -> io::Result<()> {
-        fs::create_dir_all(&self.folder)
+        // What is in it is trusted to be as this program left it.
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)
     }
 
     /// Writes a file under another name and gives it its own when it is whole.
@@ -170,14 +185,13 @@ impl Cache {
         for entry in listed.flatten() {
             let (path, Ok(metadata)) = (entry.path(), entry.metadata()) else { continue };
             let name = entry.file_name().to_string_lossy().into_owned();
-            let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+            let used = metadata.modified().unwrap_or(UNIX_EPOCH);
             if name.starts_with("unfinished.") {
                 if now.duration_since(used).is_ok_and(|age| age > STALE) {
                     let _ = fs::remove_file(&path);
                 }
-            } else if name.ends_with(".kernel") || name.ends_with(".checked") {
-                // Zero pages take no room; but each file takes some.
-                let size = metadata.blocks().saturating_mul(512).saturating_add(PAGE as u64);
+            } else if [".kernel", ".checked", ".name"].iter().any(|end| name.ends_with(end)) {
+                let size = metadata.blocks().saturating_mul(512).saturating_add(PAGE);
                 sum = sum.saturating_add(size);
                 if path != self.path(kept) {
                     entries.push((used, size, path));
@@ -201,89 +215,4 @@ fn touch(path: &Path) {
     if let Ok(file) = File::options().write(true).open(path) {
         let _ = file.set_modified(SystemTime::now());
     }
-}
-
-/// Leaves pages of zeros out, which reads then fill in.
-fn write_sparse(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
-    let mut offset = at;
-    for page in bytes.chunks(PAGE) {
-        if page.iter().any(|&byte| byte != 0) {
-            file.write_all_at(page, offset)?;
-        }
-        offset += page.len() as u64;
-    }
-    Ok(())
-}
-
-fn checksum(bytes: &[u8]) -> u64 {
-    XxHash64::oneshot(0, bytes)
-}
-
-/// An entry's header, padded to whole pages, and its parts' bytes.
-fn encode<'a>(outline: &Outline, elf: &'a [u8]) -> (Vec<u8>, Vec<&'a [u8]>) {
-    let slices = outline.parts.iter().map(|part| {
-        let from = usize::try_from(part.offset).unwrap_or(usize::MAX);
-        let end = from.saturating_add(usize::try_from(part.len).unwrap_or(usize::MAX));
-        elf.get(from..end).unwrap_or_default()
-    });
-    let parts: Vec<&[u8]> = slices.collect();
-    let checksums: Vec<u64> = parts.iter().flat_map(|part| part.chunks(CHUNK)).map(checksum).collect();
-    let mut body = Vec::new();
-    for number in [outline.elf.len() as u64, parts.len() as u64, checksums.len() as u64] {
-        body.extend(number.to_le_bytes());
-    }
-    parts.iter().for_each(|part| body.extend((part.len() as u64).to_le_bytes()));
-    checksums.iter().for_each(|sum| body.extend(sum.to_le_bytes()));
-    body.extend(&outline.elf);
-    body.resize((body.len() + 24).next_multiple_of(PAGE) - 24, 0);
-    let mut header = MAGIC.to_vec();
-    header.extend(((body.len() + 24) as u64).to_le_bytes());
-    header.extend(checksum(&body).to_le_bytes());
-    header.extend(body);
-    (header, parts)
-}
-
-impl Entry {
-    /// Reads the header; `None` if it is damaged or the file ends too early.
-    fn open(file: File) -> Option<Self> {
-        let mut head = [0; 24];
-        file.read_exact_at(&mut head, 0).ok()?;
-        let header_len = number(&head, 8)?;
-        if head.get(..8)? != MAGIC || !(48..MAX_HEADER).contains(&header_len) {
-            return None;
-        }
-        let mut body = vec![0; usize::try_from(header_len).ok()?.checked_sub(24)?];
-        file.read_exact_at(&mut body, 24).ok()?;
-        if number(&head, 16)? != checksum(&body) {
-            return None;
-        }
-        let count = |at| usize::try_from(number(&body, at)?).ok();
-        let (elf_len, parts_len, sums_len) = (count(0)?, count(8)?, count(16)?);
-        let numbers = body.get(24..)?;
-        let (lengths, rest) = numbers.split_at_checked(parts_len.checked_mul(8)?)?;
-        let (sums, rest) = rest.split_at_checked(sums_len.checked_mul(8)?)?;
-        let elf = rest.get(..elf_len)?.to_vec();
-        let mut offset = header_len;
-        let mut parts = Vec::with_capacity(parts_len);
-        for len in lengths.chunks_exact(8).filter_map(|bytes| number(bytes, 0)) {
-            parts.push(Part { offset, len });
-            offset = offset.checked_add(len)?;
-        }
-        if file.metadata().ok()?.len() != offset {
-            return None;
-        }
-        let checksums = sums.chunks_exact(8).filter_map(|bytes| number(bytes, 0)).collect();
-        Some(Self { outline: Outline { elf, parts }, file, checksums, data: header_len })
-    }
-
-    /// Reads chunk `chunk` of all parts' chunks, which starts at `offset`; `false` if it is damaged.
-    pub(crate) fn read(&self, chunk: usize, offset: u64, buffer: &mut [u8]) -> bool {
-        debug_assert!(offset >= self.data, "parts lie behind the header");
-        let read = self.file.read_exact_at(buffer, offset).is_ok();
-        read && self.checksums.get(chunk) == Some(&checksum(buffer))
-    }
-}
-
-fn number(bytes: &[u8], at: usize) -> Option<u64> {
-    bytes.get(at..)?.first_chunk().copied().map(u64::from_le_bytes)
 }

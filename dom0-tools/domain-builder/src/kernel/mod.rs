@@ -3,18 +3,22 @@
 //! Kernel files: read, unpacked, remembered.
 
 mod cache;
+mod entry;
 mod outline;
 #[cfg(test)]
 mod tests;
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use guest_image::{ImageError, Kernel, bzimage};
 
-pub(crate) use cache::{CHUNK, Key};
+pub(crate) use cache::Key;
 pub use cache::{Cache, DEFAULT_BOUND, DEFAULT_FOLDER};
+pub(crate) use entry::{CHUNK, Run, is_zero};
+use entry::{Entry, chunks};
 use outline::{Outline, OutlineError, ReadAt};
 
 use crate::error::{BuildError, Class, Result, Step};
@@ -22,6 +26,8 @@ use crate::progress::{self, Callback, Progress};
 
 /// No kernel is larger, in bytes.
 const MAX_FILE: u64 = 512 << 20;
+/// ELF files of this length on gain by an entry in the cache, which leaves out what is zero.
+const LARGE_ELF: u64 = 4 << 20;
 
 /// A kernel whose contents can be loaded.
 #[derive(Debug)]
@@ -41,7 +47,7 @@ enum Source {
     /// In memory, unpacked just now.
     Memory(Vec<u8>),
     /// In the cache.
-    Entry(cache::Entry),
+    Entry(Entry),
 }
 
 /// Where a kernel's contents came from.
@@ -76,25 +82,23 @@ impl KernelImage {
         let unreadable = |error: io::Error| unreadable(step(), &error);
         let file = open_file(path).map_err(unreadable)?;
         let mut magic = [0; 4];
-        let is_elf = ReadAt::read_exact_at(&file, &mut magic, 0).is_ok() && bzimage::is_elf(&magic);
-        let (outline, source, key) = if is_elf {
-            (Outline::read(&file).map_err(|error| outline_error(step(), error))?, Source::File(file), None)
-        } else {
-            let key = content_key(&file).map_err(unreadable)?;
-            match cache.and_then(|cache| cache.find(key)) {
-                Some(entry) => (entry.outline.clone(), Source::Entry(entry), Some(key)),
-                None => {
-                    progress::report(callback, step, Progress::Unpacking)?;
-                    let elf = unpack(&file, step)?;
-                    let outline = Outline::read(elf.as_slice()).map_err(|error| outline_error(step(), error))?;
-                    (outline, Source::Memory(elf), Some(key))
-                }
+        let is_elf = file.read_into(&mut magic, 0).is_ok() && bzimage::is_elf(&magic);
+        let cached = cache.filter(|_| !is_elf || file.size().is_ok_and(|len| len >= LARGE_ELF));
+        let key = cached.map(|cache| content_key(&file, Some(cache))).transpose().map_err(unreadable)?;
+        let outline_error = |error| outline_error(step(), error);
+        let (outline, source) = match cached.zip(key).and_then(|(cache, key)| cache.find(key)) {
+            Some(entry) => (entry.outline.clone(), Source::Entry(entry)),
+            None if is_elf => (Outline::read(&file).map_err(outline_error)?, Source::File(file)),
+            None => {
+                progress::report(callback, step, Progress::Unpacking)?;
+                let elf = unpack(&file, step)?;
+                (Outline::read(elf.as_slice()).map_err(outline_error)?, Source::Memory(elf))
             }
         };
         let image = Self { path: path.to_owned(), outline, source, key };
         let segments = image.parsed()?.segments().len();
         if segments != image.outline.parts.len() {
-            return Err(outline_error(step(), ImageError::BadElf("the list of segments").into()));
+            return Err(outline_error(ImageError::BadElf("the list of segments").into()));
         }
         // Only kernels that can be used are worth a place.
         image.keep_in(cache);
@@ -124,52 +128,32 @@ impl KernelImage {
         Step::Kernel(self.path.clone())
     }
 
-    /// Bytes of each segment that come from the file.
-    pub(crate) fn data_lens(&self) -> impl Iterator<Item = u64> {
-        self.outline.parts.iter().map(|part| part.len)
-    }
-
-    /// Bytes of all segments.
-    pub(crate) fn data_len(&self) -> u64 {
-        self.outline.parts.iter().map(|part| part.len).sum()
-    }
-
-    /// Hands all bytes to `write`: the segment's number, the offset in it, the bytes.
-    pub(crate) fn for_each_chunk<E>(
-        &self,
-        mut write: impl FnMut(usize, u64, &[u8]) -> std::result::Result<(), E>,
-    ) -> std::result::Result<(), LoadError<E>> {
-        let mut buffer = Vec::new();
-        let mut number = 0;
-        for (segment, part) in self.outline.parts.iter().enumerate() {
-            let mut done = 0;
-            while done < part.len {
-                let len = (part.len - done).min(CHUNK as u64);
-                let room = usize::try_from(len).unwrap_or(CHUNK);
-                let offset = part.offset + done;
-                let chunk = match &self.source {
-                    Source::Memory(elf) => {
-                        let from = usize::try_from(offset).unwrap_or(usize::MAX);
-                        elf.get(from..from.saturating_add(room))
-                            .ok_or(LoadError::Read(io::ErrorKind::UnexpectedEof.into()))?
-                    }
-                    Source::File(file) => {
-                        buffer.resize(room, 0);
-                        ReadAt::read_exact_at(file, &mut buffer, offset).map_err(LoadError::Read)?;
-                        buffer.as_slice()
-                    }
-                    Source::Entry(entry) => {
-                        buffer.resize(room, 0);
-                        if !entry.read(number, offset, &mut buffer) {
-                            return Err(LoadError::Damaged);
-                        }
-                        buffer.as_slice()
-                    }
-                };
-                write(segment, done, chunk).map_err(LoadError::Write)?;
-                done += len;
-                number += 1;
+    /// All bytes that are not known to be zero, in pieces.
+    pub(crate) fn runs(&self) -> Vec<Run> {
+        match &self.source {
+            Source::Entry(entry) => entry.runs().collect(),
+            Source::File(_) | Source::Memory(_) => {
+                self.outline.parts.iter().enumerate().flat_map(|(segment, part)| chunks(segment, *part)).collect()
             }
+        }
+    }
+
+    /// Hands the bytes of all runs to `write`.
+    pub(crate) fn read_runs<E>(
+        &self,
+        runs: &[Run],
+        mut write: impl FnMut(&Run, &[u8]) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), LoadError<E>> {
+        let mut buffer = vec![0; CHUNK];
+        for run in runs {
+            let room = buffer.get_mut(..run.len).unwrap_or_default();
+            match &self.source {
+                Source::Memory(elf) => elf.as_slice().read_into(room, run.offset).map_err(LoadError::Read)?,
+                Source::File(file) => file.read_into(room, run.offset).map_err(LoadError::Read)?,
+                Source::Entry(entry) if entry.read(run, room) => {}
+                Source::Entry(_) => return Err(LoadError::Damaged),
+            }
+            write(run, room).map_err(LoadError::Write)?;
         }
         Ok(())
     }
@@ -192,9 +176,13 @@ impl KernelImage {
     }
 
     fn keep_in(&self, cache: Option<&Cache>) {
-        if let (Source::Memory(elf), Some(key), Some(cache)) = (&self.source, self.key, cache) {
+        if let (Some(key), Some(cache)) = (self.key, cache) {
             // Without room or right to write, the next guest unpacks again.
-            let _ = cache.keep(key, &self.outline, elf);
+            let _ = match &self.source {
+                Source::Memory(elf) => cache.keep(key, &self.outline, elf.as_slice()),
+                Source::File(file) => cache.keep(key, &self.outline, file),
+                Source::Entry(_) => Ok(()),
+            };
         }
     }
 }
@@ -228,8 +216,23 @@ pub(crate) fn unreadable(step: Step, error: &io::Error) -> BuildError {
     BuildError::new(step, Class::Configuration, error.to_string(), remedy)
 }
 
-/// The name of a file's content, read in pieces.
-pub(crate) fn content_key(file: &File) -> io::Result<Key> {
+/// The name of a file's content, from the cache's memory or by reading it all.
+pub(crate) fn content_key(file: &File, cache: Option<&Cache>) -> io::Result<Key> {
+    let before = file.metadata()?;
+    if let Some(key) = cache.and_then(|cache| cache.known(&before)) {
+        return Ok(key);
+    }
+    let key = hash(file)?;
+    let after = file.metadata()?;
+    let same = (before.len(), before.ctime(), before.ctime_nsec()) == (after.len(), after.ctime(), after.ctime_nsec());
+    if let (true, Some(cache)) = (same, cache) {
+        // If that fails, the next guest hashes again.
+        let _ = cache.know(&before, key);
+    }
+    Ok(key)
+}
+
+fn hash(file: &File) -> io::Result<Key> {
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; 256 << 10];
     let mut offset = 0;

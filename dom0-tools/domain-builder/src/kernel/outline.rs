@@ -22,27 +22,27 @@ const MAX_NOTES: u64 = 1 << 20;
 /// Bytes that can be read in any order.
 pub(crate) trait ReadAt {
     /// How many there are.
-    fn len(&self) -> io::Result<u64>;
+    fn size(&self) -> io::Result<u64>;
     /// Fills the buffer from `offset` on.
-    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
+    fn read_into(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
 }
 
 impl ReadAt for File {
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         Ok(self.metadata()?.len())
     }
 
-    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        FileExt::read_exact_at(self, buffer, offset)
+    fn read_into(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.read_exact_at(buffer, offset)
     }
 }
 
 impl ReadAt for [u8] {
-    fn len(&self) -> io::Result<u64> {
-        Ok(<[u8]>::len(self) as u64)
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.len() as u64)
     }
 
-    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    fn read_into(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         let part = usize::try_from(offset).ok().and_then(|from| self.get(from..from.checked_add(buffer.len())?));
         buffer.copy_from_slice(part.ok_or(io::ErrorKind::UnexpectedEof)?);
         Ok(())
@@ -89,12 +89,12 @@ impl From<ImageError> for OutlineError {
 impl Outline {
     /// Reads an ELF file's headers and notes. What they say about the guest is checked later, by guest-image.
     pub(crate) fn read(file: &(impl ReadAt + ?Sized)) -> Result<Self, OutlineError> {
-        let file_len = file.len()?;
+        let file_len = file.size()?;
         let read = |offset: u64, len: u64, what: &'static str| -> Result<Vec<u8>, OutlineError> {
             let end = offset.checked_add(len).filter(|end| *end <= file_len);
             let (Some(_), Ok(room)) = (end, usize::try_from(len)) else { return Err(ImageError::BadElf(what).into()) };
             let mut bytes = vec![0; room];
-            file.read_exact_at(&mut bytes, offset)?;
+            file.read_into(&mut bytes, offset)?;
             Ok(bytes)
         };
         if file_len < HEADER_LEN as u64 {

@@ -64,7 +64,11 @@ fn elf(seed: u8, by_segment: bool) -> Vec<u8> {
     let mut notes = note(1, &0x10_0000_u64.to_le_bytes());
     notes.extend(note(3, &0_u64.to_le_bytes()));
     notes.extend(note(5, b"xen-3.0\0"));
-    let code: Vec<u8> = (0..1_500_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 17) as u8 ^ seed).collect();
+    let mut code: Vec<u8> = (0..1_500_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 17) as u8 ^ seed).collect();
+    // Zeros in the middle, over the end of a chunk, and of a page only.
+    code[300_000..500_001].fill(0);
+    code[1_000_000..1_100_000].fill(0);
+    code[1_200_000..1_210_000].fill(0);
     let headers = 64 + 56 * if by_segment { 3 } else { 2 };
     let notes_at = headers;
     let code_at = notes_at + notes.len();
@@ -120,10 +124,11 @@ fn open(path: &Path, cache: Option<&Cache>) -> Result<KernelImage> {
 
 /// What would be written where, as one list of bytes for each segment.
 fn loaded(image: &KernelImage) -> std::result::Result<Vec<Vec<u8>>, LoadError<()>> {
-    let mut segments = vec![Vec::new(); 2];
-    image.for_each_chunk(|segment, offset, bytes| {
-        assert_eq!(offset, segments[segment].len() as u64);
-        segments[segment].extend(bytes);
+    let mut segments: Vec<Vec<u8>> =
+        image.outline.parts.iter().map(|part| vec![0; usize::try_from(part.len).unwrap()]).collect();
+    image.read_runs(&image.runs(), |run, bytes| {
+        let at = usize::try_from(run.at).unwrap();
+        segments[run.segment][at..at + run.len].copy_from_slice(bytes);
         Ok(())
     })?;
     Ok(segments)
@@ -189,7 +194,7 @@ fn damage_in_the_cache_costs_time_only() {
 fn the_cache_keeps_its_bound_and_what_was_used_last() {
     let folder = Folder::new();
     // Room for two of the three.
-    let cache = folder.cache(4 << 20);
+    let cache = folder.cache(3 << 20);
     let packed: Vec<_> = (0..3).map(|n| folder.file(&format!("k{n}"), &gzip(&elf(10 + n, true)))).collect();
     open(&packed[0], Some(&cache)).unwrap();
     for path in folder.cached(".kernel") {
@@ -263,4 +268,39 @@ fn files_that_are_no_kernels_are_named_with_their_cause() {
     let mut no_notes = good;
     no_notes[64 + 112] = 0;
     assert!(said(&folder.file("bare", &no_notes)).contains("no Xen ELF notes"));
+}
+
+#[test]
+fn a_file_is_hashed_once_but_never_mistaken_for_another() {
+    let folder = Folder::new();
+    let cache = folder.cache(1 << 30);
+    let (one, two) = (elf(5, true), elf(6, true));
+    let packed = folder.file("packed", &gzip(&one));
+    open(&packed, Some(&cache)).unwrap();
+    assert!(folder.cached(".name").is_empty(), "a file that has just changed may still change");
+    std::thread::sleep(Duration::from_millis(3100));
+    assert_eq!(open(&packed, Some(&cache)).unwrap().origin(), Origin::Cache);
+    let name = folder.cached(".name").remove(0);
+    assert_eq!(loaded(&open(&packed, Some(&cache)).unwrap()).unwrap(), expected(&one));
+    // Its name damaged, it is hashed again.
+    fs::write(&name, [7; 40]).unwrap();
+    assert_eq!(loaded(&open(&packed, Some(&cache)).unwrap()).unwrap(), expected(&one));
+    fs::write(&packed, gzip(&two)).unwrap();
+    let changed = open(&packed, Some(&cache)).unwrap();
+    assert_eq!((changed.origin(), loaded(&changed).unwrap()), (Origin::Unpacked, expected(&two)));
+}
+
+#[test]
+fn large_elf_files_are_cached_without_their_zeros() {
+    let folder = Folder::new();
+    let cache = folder.cache(1 << 30);
+    let mut large = elf(7, true);
+    large.resize(5 << 20, 0);
+    let path = folder.file("vmlinux", &large);
+    for origin in [Origin::File, Origin::Cache] {
+        let image = open(&path, Some(&cache)).unwrap();
+        assert_eq!((image.origin(), loaded(&image).unwrap()), (origin, expected(&large)));
+    }
+    let kept = open(&path, Some(&cache)).unwrap().runs().iter().map(|run| run.len).sum::<usize>();
+    assert!(kept < 1_300_000, "{kept}");
 }
