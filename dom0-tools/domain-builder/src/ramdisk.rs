@@ -47,9 +47,10 @@ impl Ramdisk {
         }
         let key = content_key(&file, cache).map_err(unreadable)?;
         if !cache.is_some_and(|cache| cache.remembers(key)) {
-            progress::report(callback, step, Progress::CheckingRamdisk)?;
-            let mut reader = BufReader::with_capacity(128 << 10, &file);
-            check(&mut reader, len).map_err(|error| match error {
+            let again = file.try_clone().map_err(unreadable)?;
+            let look = move || check(&mut BufReader::with_capacity(128 << 10, &again), len);
+            let looked = progress::beside(callback, step, Progress::CheckingRamdisk, look)?;
+            looked.map_err(|error| match error {
                 Finding::Io(error) => unreadable(error),
                 Finding::Damaged(what) => damaged(what),
             })?;

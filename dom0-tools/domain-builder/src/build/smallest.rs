@@ -70,7 +70,7 @@ fn too_small(given_mib: u64, smallest_mib: Option<u64>, initrd_len: u64) -> Buil
     };
     let cause = format!("{given_mib} MiB cannot hold the kernel{with}");
     let remedy = match smallest_mib {
-        Some(mib) => format!("the smallest size that can is 'memory = {mib}'"),
+        Some(mib) => format!("set 'memory' to at least {mib} (the smallest size that can is {mib} MiB)"),
         None => "use another kernel".to_owned(),
     };
     BuildError::new(Step::Layout, Class::Configuration, cause, remedy)

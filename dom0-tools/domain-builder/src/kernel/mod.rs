@@ -90,8 +90,8 @@ impl KernelImage {
             Some(entry) => (entry.outline.clone(), Source::Entry(entry)),
             None if is_elf => (Outline::read(&file).map_err(outline_error)?, Source::File(file)),
             None => {
-                progress::report(callback, step, Progress::Unpacking)?;
-                let elf = unpack(&file, step)?;
+                let elf = progress::beside(callback, step, Progress::Unpacking, move || unpack(&file))?;
+                let elf = elf.map_err(|error| self::outline_error(step(), error))?;
                 (Outline::read(elf.as_slice()).map_err(outline_error)?, Source::Memory(elf))
             }
         };
@@ -245,12 +245,11 @@ fn hash(file: &File) -> io::Result<Key> {
     Ok(Key(*hasher.finalize().as_bytes()))
 }
 
-fn unpack(mut file: &File, step: impl Fn() -> Step) -> Result<Vec<u8>> {
+fn unpack(mut file: &File) -> std::result::Result<Vec<u8>, OutlineError> {
     let mut packed = Vec::new();
-    file.read_to_end(&mut packed).map_err(|error| unreadable(step(), &error))?;
-    let len = bzimage::kernel_elf_len(&packed).map_err(|error| image_error(step(), error))?;
-    let mut elf = vec![0; len];
-    bzimage::unpack_into(&packed, &mut elf).map_err(|error| image_error(step(), error))?;
+    file.read_to_end(&mut packed)?;
+    let mut elf = vec![0; bzimage::kernel_elf_len(&packed)?];
+    bzimage::unpack_into(&packed, &mut elf)?;
     Ok(elf)
 }
 
