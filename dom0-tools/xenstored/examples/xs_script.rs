@@ -103,7 +103,12 @@ impl Connection {
         let bytes = raw(kind, self.last, tx, payload);
         match &mut self.stream {
             Stream::Socket(socket) => socket.write_all(&bytes)?,
-            Stream::Device(device) => device.write_all(&bytes)?,
+            Stream::Device(device) => {
+                // The kernel sets watches itself, and answers for the server.
+                if let Err(error) = device.write_all(&bytes) {
+                    return Ok(Message::new(Op::ERROR, self.last, tx, format!("{:?}", error.kind()).as_bytes()));
+                }
+            }
         }
         loop {
             let message = self.receive()?;

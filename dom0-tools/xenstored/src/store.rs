@@ -191,6 +191,7 @@ impl Store {
             Op::WATCH | Op::UNWATCH | Op::RESET_WATCHES => self.watch_op(from, request, out),
             Op::TRANSACTION_START => self.transaction_start(from, request, out),
             Op::TRANSACTION_END => self.transaction_end(from, request, out),
+            Op::IS_DOMAIN_INTRODUCED if !who.is_privileged() => Err(Error::Access.into()),
             Op::GET_DOMAIN_PATH | Op::IS_DOMAIN_INTRODUCED => {
                 let answer = self.domain_query(request)?;
                 out.messages.push((from, request.answer(&answer)));

@@ -83,6 +83,7 @@ fn guests_are_kept_in_their_place() {
     assert_eq!(b.text(g, Op::SET_PERMS, 0, b"data\0n2\0"), "EPERM\0");
     assert_eq!(b.text(g, Op::SET_PERMS, 0, b"data\0n1\0r1\0r2\0r3\0r4\0r5\0"), "ENOSPC\0");
     assert_eq!(b.text(g, Op::INTRODUCE, 0, b"2\x001\x001\0"), "EACCES\0");
+    assert_eq!(b.text(g, Op::IS_DOMAIN_INTRODUCED, 0, b"1\0"), "EACCES\0");
     assert_eq!(b.text(g, Op::WRITE, 0, &[&b"data/big\0"[..], &[b'v'; 2048]].concat()), "ENOSPC\0");
     for n in 0..997 {
         b.ok(g, Op::MKDIR, 0, format!("data/{}/{n}\0", n % 16).as_bytes());
