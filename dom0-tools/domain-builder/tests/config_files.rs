@@ -82,6 +82,46 @@ fn a_servers_file() {
     );
 }
 
+/// What xen-tools writes for a guest that asks for its address.
+const MADE_BY_XEN_TOOLS: &str = "
+#  Kernel + memory size
+kernel      = '/boot/vmlinuz-6.1.0-56-amd64'
+extra       = 'elevator=noop'
+ramdisk     = '/boot/initrd.img-6.1.0-56-amd64'
+
+vcpus       = '1'
+memory      = '256'
+
+#  Disk device(s).
+root        = '/dev/xvda2 ro'
+disk        = [
+                  'phy:/dev/vg0/one-disk,xvda2,w',
+                  'file:/srv/xen/one/swap.img,xvda1,w',
+              ]
+
+#  Hostname
+name        = 'one'
+
+#  Networking
+dhcp        = 'dhcp'
+vif         = [ 'mac=00:16:3E:94:30:C2' ]
+
+#  Behaviour
+on_poweroff = 'destroy'
+on_reboot   = 'restart'
+on_crash    = 'restart'
+";
+
+#[test]
+fn a_file_made_by_xen_tools() {
+    let Parsed { config, warnings } = parsed(MADE_BY_XEN_TOOLS);
+    assert_eq!(config.cmdline, "root=/dev/xvda2 ro elevator=noop");
+    assert_eq!(config.disks.iter().map(|disk| disk.vdev.name()).collect::<Vec<_>>(), ["xvda2", "xvda1"]);
+    assert_eq!((config.memory_mib, config.on_crash), (256, Action::Restart));
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].to_string().starts_with("a.cfg:21:1: 'dhcp': ignored: guests configure their network"));
+}
+
 #[test]
 fn the_smallest_file() {
     let config = parsed("name='a'\r\nkernel='/k'\r\n").config;

@@ -106,7 +106,15 @@ const IGNORED: &[(&str, &[&str])] = &[
     ("the guest always reads the time-stamp counter as the hypervisor sees fit", &["tsc_mode"]),
     ("guests are not migrated", &["nomigrate"]),
     ("it was for drivers of the xend days", &["xend_suspend_evtchn_compat"]),
-    ("it concerns graphical displays, which PV guests here do not have", &["keymap", "opengl", "vncviewer"]),
+    // What xend put on the kernel's command line; xen-tools still writes it.
+    (
+        "guests configure their network themselves, as under xl; put it into 'extra' for the kernel to do it",
+        &["dhcp", "gateway", "hostname", "interface", "ip", "netmask", "nfs_root", "nfs_server"],
+    ),
+    (
+        "it concerns graphical displays, which PV guests here do not have",
+        &["keymap", "opengl", "vncconsole", "vncviewer"],
+    ),
     ("it concerns ARM only", &["device_tree", "gic_version", "tee", "vpmu", "vuart", "dtdev"]),
 ];
 
