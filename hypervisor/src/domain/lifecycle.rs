@@ -16,10 +16,10 @@ pub(crate) enum Stage {
     Events,
     /// The tables that its vCPUs had loaded are let go.
     Contexts,
-    /// What it has mapped of others' grants is given back.
-    Mappings,
     /// Its page tables and pages are given up.
     Pages,
+    /// The grants of others that its page tables led to are given back.
+    Mappings,
     /// Nothing is left to do but to wait for those who still use its pages.
     Dead,
     /// It is in no table any more.
@@ -33,9 +33,9 @@ impl Stage {
             Self::Alive => Self::Vcpus,
             Self::Vcpus => Self::Events,
             Self::Events => Self::Contexts,
-            Self::Contexts => Self::Mappings,
-            Self::Mappings => Self::Pages,
-            Self::Pages => Self::Dead,
+            Self::Contexts => Self::Pages,
+            Self::Pages => Self::Mappings,
+            Self::Mappings => Self::Dead,
             Self::Dead | Self::Gone => Self::Gone,
         }
     }

@@ -28,15 +28,15 @@ pub(crate) fn register(vcpu: &Arc<Vcpu>) {
     time::system::reserve_slots(slots);
 }
 
-/// The vCPU never runs again: its timers stop, its unit may be used again. `false`: it is still on a CPU, try again.
+/// The vCPU never runs again, and its timers stop. It keeps the number of its unit as long as it lives, so that whoever still wakes or
+/// stops it does not hit another. `false`: it is still on a CPU, try again.
 pub(crate) fn unregister(vcpu: &Arc<Vcpu>) -> bool {
-    // Held throughout: once the scheduler has forgotten the unit, its number may be given to another vCPU, which then waits here.
     let mut units = UNITS.lock();
     let Some(slot) = units.get_mut(vcpu.unit as usize) else { return true };
     if !slot.as_ref().is_some_and(|known| Arc::ptr_eq(known, vcpu)) {
         return true;
     }
-    if !sched::remove_unit(vcpu.unit) {
+    if !sched::retire_unit(vcpu.unit) {
         return false;
     }
     for kind in [TimerKind::SingleShot, TimerKind::Periodic, TimerKind::Poll, TimerKind::Watchdog] {

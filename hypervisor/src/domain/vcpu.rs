@@ -345,6 +345,14 @@ impl Vcpu {
 
 const NO_TRAP: TrapInfo = TrapInfo { vector: 0, flags: TrapFlags::empty(), cs: 0, _pad: [0; 4], address: 0 };
 
+impl Drop for Vcpu {
+    fn drop(&mut self) {
+        if !crate::sched::remove_unit(self.unit) {
+            log::error!("d{}v{} is gone, but still on a CPU", self.domain.id.raw(), self.id.raw());
+        }
+    }
+}
+
 impl VcpuState {
     /// State of a vCPU that was never initialised.
     pub(crate) fn new(fpu: FpuArea) -> Self {

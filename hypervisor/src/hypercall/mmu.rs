@@ -43,7 +43,7 @@ impl Owner {
     }
 }
 
-/// ESRCH: no such domain, or the caller's own number instead of DOMID_SELF (as Xen has it). EPERM: not privileged.
+/// ESRCH: no such domain, a dying one, or the caller's own number instead of DOMID_SELF (as Xen has it). EPERM: not privileged.
 fn page_owner(cx: &Cx<'_>, id: u16) -> Result<Owner, Errno> {
     let id = DomId::new(id);
     if id == DomId::SELF {
@@ -56,7 +56,7 @@ fn page_owner(cx: &Cx<'_>, id: u16) -> Result<Owner, Errno> {
         cx.require_control()?;
         return Ok(Owner::System);
     }
-    let domain = table::find(id).ok_or(Errno::ESRCH)?;
+    let domain = table::find(id).filter(|domain| !domain.is_dying()).ok_or(Errno::ESRCH)?;
     cx.require_control()?;
     Ok(Owner::Domain(domain))
 }

@@ -2,8 +2,9 @@
 //! The end of a domain, in steps of bounded work: it stops, lets go of what it has of others, then of what is its own.
 //!
 //! The order matters. vCPUs first: nothing changes by itself afterwards. Event channels before the pages that their words may
-//! lie in. The tables in CR3 and the descriptor tables before the page list, so that each page is left to its last user. What
-//! others use of it is theirs to give back: `domain/end.rs` waits for that.
+//! lie in. The tables in CR3 and the descriptor tables before the page list, so that each page is left to its last user. The grants
+//! it has mapped after the page tables that lead to them: their granters may rely on it. What others use of it is theirs to give
+//! back: `domain/end.rs` waits for that.
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -56,8 +57,8 @@ fn work(domain: &Domain, stage: Stage, budget: &mut Budget) -> Result<(), Preemp
         Stage::Vcpus => return stop(domain),
         Stage::Events => return close_events(domain),
         Stage::Contexts => return domain.vcpus().iter().try_for_each(|vcpu| let_go(vcpu, budget)),
-        Stage::Mappings => return release_mappings(domain, budget),
         Stage::Pages => return give_up_pages(domain, budget),
+        Stage::Mappings => return release_mappings(domain, budget),
         Stage::Dead | Stage::Gone => {}
     }
     Ok(())
@@ -135,7 +136,7 @@ fn drop_roots(domain: &Domain, state: &mut VcpuState, budget: &mut Budget) -> Re
     Ok(())
 }
 
-/// Gives back every grant that it has mapped. Its page tables keep their own references to the pages until they are taken down.
+/// Gives back every grant that it has mapped: no page table of it leads there any more.
 fn release_mappings(domain: &Domain, budget: &mut Budget) -> Result<(), Preempted> {
     /// Handles looked at for one unit of the budget.
     const HANDLES: u32 = 16;

@@ -69,6 +69,8 @@ struct Unit {
     queued: bool,
     /// Its registers are in this CPU: it runs there, or was not released yet.
     held: bool,
+    /// It never runs again; its number is still in use.
+    retired: bool,
 }
 
 #[derive(Debug, Default)]
@@ -133,6 +135,7 @@ impl Scheduler {
             woken: false,
             queued: false,
             held: false,
+            retired: false,
         };
         let id = match self.units.iter().position(Option::is_none) {
             Some(free) => free,
@@ -146,15 +149,25 @@ impl Scheduler {
         id as u32
     }
 
-    /// Forgets a unit. It must not be on a CPU: block it and wait for its release first. `false` if it still is.
+    /// The unit never runs again, whoever wakes it, but keeps its number. It must not be on a CPU: block it and wait for its release
+    /// first. `false` if it still is.
+    pub(crate) fn retire(&mut self, id: u32) -> bool {
+        let Some(unit) = self.unit_mut(id) else { return true };
+        if unit.held {
+            return false;
+        }
+        (unit.runnable, unit.retired) = (false, true);
+        let (vtime, queued) = (unit.vtime, core::mem::take(&mut unit.queued));
+        if queued {
+            self.queue.remove(id, vtime);
+        }
+        true
+    }
+
+    /// Forgets a unit, which must not be on a CPU either: its number may be given to another. `false` if it still is.
     pub(crate) fn remove(&mut self, id: u32) -> bool {
-        match self.unit(id) {
-            Some(unit) if unit.held => return false,
-            Some(unit) if unit.queued => {
-                let vtime = unit.vtime;
-                self.queue.remove(id, vtime);
-            }
-            _ => {}
+        if !self.retire(id) {
+            return false;
         }
         if let Some(slot) = self.units.get_mut(id as usize) {
             *slot = None;
@@ -265,7 +278,7 @@ impl Scheduler {
     /// The unit wants to run. Returns a CPU to kick so that it asks again: an idle one, or one whose unit is to be preempted.
     /// Waking a runnable unit does nothing.
     pub(crate) fn wake(&mut self, id: u32, now: u64) -> Option<u32> {
-        let unit = self.unit_mut(id)?;
+        let unit = self.unit_mut(id).filter(|unit| !unit.retired)?;
         if core::mem::replace(&mut unit.runnable, true) {
             return None;
         }

@@ -306,6 +306,27 @@ fn yield_lets_the_other_run() {
 }
 
 #[test]
+fn retired_units_keep_their_number_and_never_run() {
+    let mut sched = Scheduler::new(1);
+    sched.set_online(0);
+    let (a, b) = (sched.add(256, CpuMask::ALL), sched.add(256, CpuMask::ALL));
+    assert_eq!(sched.wake(a, 0), Some(0));
+    assert_eq!(sched.pick(0, 0).unit, Some(a));
+    assert!(!sched.retire(a), "it runs");
+    assert_eq!(sched.wake(b, 0), None);
+    assert!(sched.retire(b), "it waits");
+    assert_eq!(sched.waiting(), 0);
+    assert_eq!((sched.wake(b, 10), sched.block(b)), (None, None));
+    assert_ne!(sched.add(256, CpuMask::ALL), b, "its number is in use");
+    assert_eq!(sched.block(a), Some(0));
+    assert_eq!(sched.pick(0, 1000), Decision { unit: None, until: None, left: Some(a) });
+    assert_eq!(sched.release(a, 1000), None);
+    assert!(sched.retire(a));
+    assert!(sched.remove(b));
+    assert_eq!(sched.add(256, CpuMask::ALL), b);
+}
+
+#[test]
 fn unreleased_units_stay_with_their_cpu() {
     let mut sched = Scheduler::new(2);
     sched.set_online(0);

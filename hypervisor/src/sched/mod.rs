@@ -47,6 +47,11 @@ pub(crate) fn set_weight(unit: u32, weight: u32) {
     with(|scheduler| scheduler.set_weight(unit, weight));
 }
 
+/// A unit never runs again, but keeps its number; `false` while it is on a CPU.
+pub(crate) fn retire_unit(unit: u32) -> bool {
+    with(|scheduler| scheduler.retire(unit))
+}
+
 /// Forgets a unit; `false` while it is on a CPU.
 pub(crate) fn remove_unit(unit: u32) -> bool {
     with(|scheduler| scheduler.remove(unit))
