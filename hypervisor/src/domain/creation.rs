@@ -20,6 +20,9 @@ use crate::x86::fpu::FpuArea;
 /// Frames that must be free for each vCPU: its state, its registers, and its part of tables that grow with it.
 const FRAMES_PER_VCPU: u64 = 8;
 
+/// And for the rest of a domain.
+const FRAMES_PER_DOMAIN: u64 = 64;
+
 /// What is asked for.
 pub(crate) struct Request {
     /// Number.
@@ -89,5 +92,5 @@ pub(crate) fn add_vcpus(domain: &DomainRef) -> Result<(), Errno> {
 
 /// Is there memory for so many vCPUs? The heap cannot refuse, so nothing is begun that might not end.
 fn is_room_for(vcpus: u64) -> bool {
-    frame_table::free_frames() > vcpus.saturating_mul(FRAMES_PER_VCPU).saturating_add(FRAMES_PER_VCPU)
+    frame_table::free_frames() > vcpus.saturating_mul(FRAMES_PER_VCPU).saturating_add(FRAMES_PER_DOMAIN)
 }

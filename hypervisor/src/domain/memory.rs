@@ -30,6 +30,9 @@ pub(crate) struct Memory {
     pub(crate) claimed: u64,
 }
 
+/// Free pages that no domain gets.
+const RESERVE: u64 = 512;
+
 /// Free pages set aside for domains, all together.
 static CLAIMED: AtomicU64 = AtomicU64::new(0);
 
@@ -69,6 +72,18 @@ impl Memory {
         }
     }
 
+    /// Unused frames become pages of `owner`, whose list this is.
+    fn take_in(&mut self, owner: DomId, first: Mfn, order: u32) {
+        for number in first.raw()..first.raw() + (1 << order) {
+            let mfn = Mfn::new(number);
+            if let Some(frame) = frame_table::frame(mfn) {
+                m2p::clear(mfn);
+                frame.give(owner);
+                self.link(mfn, frame);
+            }
+        }
+    }
+
     /// A page that was not given up yet.
     pub(crate) fn first(&self) -> Option<Mfn> {
         (self.head != 0).then(|| Mfn::new(self.head.into()))
@@ -99,16 +114,19 @@ impl Domain {
                 return None;
             }
             let others = claimed().saturating_sub(memory.claimed);
-            if frame_table::free_frames() < others.saturating_add(1 << order) {
+            if available() < others.saturating_add(1 << order) {
                 return None;
             }
         }
         let first = frame_table::alloc_zeroed(order, limit)?;
-        if !self.assign_pages(first, order) {
+        let mut memory = self.memory.lock();
+        // Once more: others may have been given pages meanwhile.
+        if memory.is_closed || memory.tot_pages.saturating_add(1 << order) > memory.max_pages {
+            drop(memory);
             frame_table::free(first, order);
             return None;
         }
-        let mut memory = self.memory.lock();
+        memory.take_in(self.id, first, order);
         let used = memory.claimed.min(1 << order);
         memory.claimed -= used;
         CLAIMED.fetch_sub(used, Ordering::Relaxed);
@@ -118,7 +136,7 @@ impl Domain {
     /// Sets free memory aside so that this domain can grow to `pages`; 0 gives up what is left of it. EINVAL: it has a
     /// claim, or as many pages, or may not have them. ENOMEM.
     pub(crate) fn claim_pages(&self, pages: u64) -> Result<(), Errno> {
-        let free = frame_table::free_frames();
+        let free = available();
         let mut memory = self.memory.lock();
         if pages == 0 {
             CLAIMED.fetch_sub(core::mem::take(&mut memory.claimed), Ordering::Relaxed);
@@ -128,11 +146,9 @@ impl Domain {
             return Err(Errno::EINVAL);
         }
         let missing = pages - memory.tot_pages;
-        if missing > free.saturating_sub(claimed()) {
-            return Err(Errno::ENOMEM);
-        }
+        let claim = |all: u64| (missing <= free.saturating_sub(all)).then(|| all.saturating_add(missing));
+        CLAIMED.fetch_update(Ordering::Relaxed, Ordering::Relaxed, claim).map_err(|_| Errno::ENOMEM)?;
         memory.claimed = missing;
-        CLAIMED.fetch_add(missing, Ordering::Relaxed);
         Ok(())
     }
 
@@ -184,7 +200,7 @@ impl Domain {
     pub(crate) fn alloc_shared(&self) -> Option<Mfn> {
         {
             let mut memory = self.memory.lock();
-            if memory.is_closed {
+            if memory.is_closed || available() == 0 {
                 return None;
             }
             memory.shared_pages += 1;
@@ -203,14 +219,7 @@ impl Domain {
         if memory.is_closed {
             return false;
         }
-        for number in first.raw()..first.raw() + (1 << order) {
-            let mfn = Mfn::new(number);
-            if let Some(frame) = frame_table::frame(mfn) {
-                m2p::clear(mfn);
-                frame.give(self.id);
-                memory.link(mfn, frame);
-            }
-        }
+        memory.take_in(self.id, first, order);
         true
     }
 
@@ -218,6 +227,11 @@ impl Domain {
     pub(crate) fn forget_page(&self, frame: &Frame) {
         self.memory.lock().unlink(frame);
     }
+}
+
+/// Free pages that domains may get. The last ones are the hypervisor's own: its heap cannot refuse.
+pub(crate) fn available() -> u64 {
+    frame_table::free_frames().saturating_sub(RESERVE)
 }
 
 /// Free pages that are set aside for domains.

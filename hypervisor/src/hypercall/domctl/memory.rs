@@ -33,9 +33,11 @@ pub(super) fn set_address_size(request: &AddressSize) -> Result<(), Errno> {
     }
 }
 
-/// hypercall_init: fills a page of the domain with the stubs that older kernels call. EINVAL: not its page.
+/// hypercall_init: fills a page of the domain with the stubs that older kernels call. EINVAL: not its page. EPERM: a page in use
+/// as a table.
 pub(super) fn hypercall_init(domain: &Domain, request: &HypercallInit) -> Result<(), Errno> {
-    hypercall_page::fill(domain, request.gmfn)
+    let _page = PageRef::get(request.gmfn, domain.id).ok_or(Errno::EINVAL)?;
+    hypercall_page::fill(domain, request.gmfn).map_err(|_| Errno::EPERM)
 }
 
 /// getpageframeinfo3: says of each frame in a list what it is. E2BIG: too many. EFAULT.

@@ -140,7 +140,7 @@ fn physinfo() -> Physinfo {
         arch_capabilities: 0,
         pad: 0,
         total_pages: frame_table::total_frames(),
-        free_pages: frame_table::free_frames(),
+        free_pages: memory::available(),
         scrub_pages: 0,
         outstanding_pages: memory::claimed(),
         max_mfn: frame_table::max_page().saturating_sub(1),
@@ -151,7 +151,7 @@ fn physinfo() -> Physinfo {
 /// availheap: free memory. All of it is in one node, and there is no reason to prefer low addresses.
 fn available(mut request: Availheap) -> Availheap {
     let here = request.node <= 0;
-    request.avail_bytes = if here { frame_table::free_frames().saturating_mul(PAGE_SIZE) } else { 0 };
+    request.avail_bytes = if here { memory::available().saturating_mul(PAGE_SIZE) } else { 0 };
     request
 }
 
@@ -210,7 +210,7 @@ fn numa(request: &mut Numainfo) -> Result<(), Errno> {
     }
     if !request.meminfo.is_null() {
         let memsize = frame_table::max_page().saturating_mul(PAGE_SIZE);
-        let memfree = frame_table::free_frames().saturating_mul(PAGE_SIZE);
+        let memfree = memory::available().saturating_mul(PAGE_SIZE);
         guest_access::write(request.meminfo, &Meminfo { memsize, memfree })?;
     }
     if !request.distance.is_null() {
