@@ -9,6 +9,7 @@ mod policy;
 use crate::error::{At, Class, Failure};
 use crate::guests::record::{Lock, Record};
 use crate::guests::teardown;
+use hypercalls::DomId;
 use log::Log;
 use policy::Deed;
 use rustix::fs::FlockOperation;
@@ -42,24 +43,25 @@ pub(crate) fn run(in_background: bool) -> Result<(), Failure> {
     let store = Client::connect_within(RETURN)?;
     store.watch("@releaseDomain", TOKEN)?;
     log.line("started");
-    if let Err(failure) = sweep(&control, &store, &log) {
-        log.line(format_args!("cleaning up what others left: {failure}"));
-    }
+    let mut idle = true;
     loop {
         if let Err(failure) = look(&control, &log) {
             log.line(format_args!("cannot look after the domains: {failure}"));
         }
-        listen(&store, &log)?;
+        if idle && let Err(failure) = sweep(&control, &store, &log) {
+            log.line(format_args!("cannot clean up what others left: {failure}"));
+        }
+        idle = !listen(&store, &log)?;
     }
 }
 
-/// Waits for news, and takes all there is at once.
-fn listen(store: &Client, log: &Log) -> Result<(), Failure> {
+/// Waits for news, and takes all there is at once; whether there was any.
+fn listen(store: &Client, log: &Log) -> Result<bool, Failure> {
     let mut timeout = IDLE;
     loop {
         match store.next_event(Some(timeout)) {
             Ok(Some(_)) => timeout = Duration::ZERO,
-            Ok(None) => return Ok(()),
+            Ok(None) => return Ok(timeout.is_zero()),
             Err(error) if error.is_closed() => {
                 log.line("xenstored is gone; waiting for it");
                 while let Err(error) = store.reconnect(RETURN) {
@@ -95,21 +97,35 @@ fn look(control: &Control, log: &Arc<Log>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Removes what belongs to domains that neither exist nor are on record. Only domains that were there when this began can be among them: a
-/// record is written before anything of a domain is made.
+/// Removes what belongs to domains that neither exist nor are on record: their maker was killed, or dom0's kernel made nodes anew for a device that
+/// was being removed.
 fn sweep(control: &Control, store: &Client, log: &Log) -> Result<(), Failure> {
-    let mut found = host_devices::owners(store)?;
-    let homes = store.nodes().list("/local/domain")?;
-    found.extend(homes.iter().filter_map(|home| home.parse().ok()).map(hypercalls::DomId::new));
+    let mut found = owners(store)?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    // In this order: a record is written before anything of a domain is made, and removed after all of it is gone.
     let known: BTreeSet<_> = Record::all()?.iter().filter_map(Record::dom_id).collect();
     let alive: BTreeSet<_> = control.domains()?.iter().map(|info| info.id).collect();
-    for domain in found {
-        if !known.contains(&domain) && !alive.contains(&domain) {
-            log.line(format_args!("domain {}: removing what is left of it", domain.raw()));
-            teardown::bury(store, domain)?;
-        }
+    found.retain(|domain| !known.contains(domain) && !alive.contains(domain));
+    if found.is_empty() {
+        return Ok(());
+    }
+    // What was being removed is gone by now.
+    let still = owners(store)?;
+    for domain in found.intersection(&still) {
+        log.line(format_args!("domain {}: removing what is left of it", domain.raw()));
+        teardown::bury(store, *domain)?;
     }
     Ok(())
+}
+
+/// The domains that have anything in the store or in dom0's kernel.
+fn owners(store: &Client) -> Result<BTreeSet<DomId>, Failure> {
+    let mut found = host_devices::owners(store)?;
+    let homes = store.nodes().list("/local/domain")?;
+    found.extend(homes.iter().filter_map(|home| home.parse().ok()).map(DomId::new));
+    Ok(found)
 }
 
 /// The monitor's lock, or `None` if a monitor holds it.
