@@ -304,3 +304,41 @@ fn large_elf_files_are_cached_without_their_zeros() {
     let kept = open(&path, Some(&cache)).unwrap().runs().iter().map(|run| run.len).sum::<usize>();
     assert!(kept < 1_300_000, "{kept}");
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 100, ..proptest::prelude::ProptestConfig::default() })]
+
+    /// guest-image looks at the whole file, the outline at pieces: they must agree on whatever the headers say.
+    #[test]
+    fn the_outline_of_a_damaged_file_is_judged_like_the_file(
+        by_segment: bool,
+        flips in proptest::collection::vec((0..360_usize, 0..8_u32), 0..4),
+    ) {
+        // The headers and notes, and a few bytes of what they speak of.
+        let mut file = elf(9, by_segment);
+        for (at, bit) in flips {
+            file[at] ^= 1 << bit;
+        }
+        let whole = Kernel::parse(&file);
+        let outline = Outline::read(file.as_slice());
+        match (&whole, &outline) {
+            (Ok(whole), Ok(outline)) => {
+                let parsed = Kernel::parse(&outline.elf);
+                proptest::prop_assert!(parsed.is_ok(), "{:?}", parsed.err());
+                let parsed = parsed.unwrap();
+                proptest::prop_assert_eq!((parsed.notes(), parsed.frames()), (whole.notes(), whole.frames()));
+                proptest::prop_assert_eq!(outline.parts.len(), whole.segments().len());
+                for (part, segment) in outline.parts.iter().zip(whole.segments()) {
+                    let from = usize::try_from(part.offset).unwrap();
+                    let data = &file[from..from + usize::try_from(part.len).unwrap()];
+                    proptest::prop_assert!(data == segment.data);
+                }
+            }
+            (Ok(_), Err(error)) => proptest::prop_assert!(false, "only the outline is refused: {error:?}"),
+            (Err(_), Err(_)) => {}
+            (Err(error), Ok(outline)) => {
+                proptest::prop_assert!(Kernel::parse(&outline.elf).is_err(), "only the file is refused: {error}");
+            }
+        }
+    }
+}
