@@ -14,7 +14,8 @@ use hypercalls::ids::DomId;
 use crate::config::MAX_VCPUS;
 use crate::domain::creation::{self, Request};
 use crate::domain::{DomainRef, table};
-use crate::hypercall::Cx;
+use crate::hypercall::domctl::Call;
+use crate::hypercall::{Cx, HypercallResult, Outcome};
 
 /// `XEN_DOMCTL_GRANT_version_mask`.
 const GRANT_VERSION: u32 = 0xf;
@@ -101,10 +102,16 @@ fn choose() -> Result<DomId, Errno> {
     }
 }
 
-/// max_vcpus: the vCPUs that createdomain was told of. EINVAL: oneself, or another number. ENOMEM.
-pub(super) fn max_vcpus(cx: &Cx<'_>, domain: &DomainRef, request: &MaxVcpus) -> Result<(), Errno> {
-    if Arc::ptr_eq(domain, cx.domain()) || request.max != domain.max_vcpus {
-        return Err(Errno::EINVAL);
+/// max_vcpus: the vCPUs that createdomain was told of. EINVAL: oneself, or another number. ESRCH: it is dying. ENOMEM.
+pub(super) fn max_vcpus(cx: &Cx<'_>, call: &Call, domain: &DomainRef) -> HypercallResult {
+    if Arc::ptr_eq(domain, cx.domain()) || call.op.payload::<MaxVcpus>().max != domain.max_vcpus {
+        return Err(Errno::EINVAL.into());
     }
-    creation::add_vcpus(domain)
+    // One at a time, and none once its end has begun.
+    let Some(_stage) = domain.stage.try_lock() else { return call.again() };
+    if domain.is_dying() {
+        return Err(Errno::ESRCH.into());
+    }
+    creation::add_vcpus(domain)?;
+    Ok(Outcome::DONE)
 }

@@ -108,7 +108,7 @@ fn on_domain(cx: &mut Cx<'_>, call: Call, domain: &DomainRef) -> HypercallResult
             let info = info::vcpu_info(domain, op.payload())?;
             return call.answer(&info);
         }
-        DomctlCmd::MAX_VCPUS => create::max_vcpus(cx, domain, &op.payload())?,
+        DomctlCmd::MAX_VCPUS => return create::max_vcpus(cx, &call, domain),
         DomctlCmd::SETVCPUCONTEXT => return vcpu::set_context(cx, &call, domain),
         DomctlCmd::GETVCPUCONTEXT => return vcpu::get_context(cx, &call, domain),
         DomctlCmd::SETDOMAINHANDLE => settings::set_handle(domain, &op.payload()),
