@@ -337,33 +337,36 @@ impl Hub {
     fn show(&mut self, id: ConnId) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         peer.touched = false;
-        let flushed = if matches!(peer.ended, Some(Ended::Broken(_))) { Ok(false) } else { peer.flush() };
+        let broken = matches!(peer.ended, Some(Ended::Broken(_)));
+        let flushed = if broken { Ok(false) } else { peer.flush() };
+        let more = if broken || flushed.is_err() { Ok(false) } else { peer.has_more() };
         let freed = peer.queue.take_freed();
         let (stalled, ready, ended) = (peer.stalled, peer.ready, peer.ended.is_some());
-        if let Link::Ring(own) = &mut peer.link
-            && let (Some(port), Some(xen)) = (own.port, &self.xen)
-        {
-            let mut done = Ok(());
-            if matches!(flushed, Ok(true)) {
-                done = xen.events.notify(port);
+        match &mut peer.link {
+            Link::Ring(own) => {
+                let done = match (own.port, &self.xen) {
+                    (Some(port), Some(xen)) => {
+                        // As long as there is something to read, no event is needed; a domain that is not served gets none.
+                        let unmask = own.masked && !ready && !ended;
+                        own.masked &= !unmask;
+                        let told = if matches!(flushed, Ok(true)) { xen.events.notify(port) } else { Ok(()) };
+                        told.and(if unmask { xen.events.unmask(&[port]) } else { Ok(()) })
+                    }
+                    _ => Ok(()),
+                };
+                if let Err(error) = done {
+                    self.log.domain(own.domain, format_args!("its event channel: {error}"));
+                }
             }
-            // As long as there is something to read, no event is needed; a domain that is not served gets none.
-            if own.masked && !ready && !ended {
-                own.masked = false;
-                done = done.and(xen.events.unmask(&[port]));
+            Link::Socket(_) if ended || flushed.is_err() => {
+                self.peers.remove(&id);
+                self.store.disconnect(id);
+                return;
             }
-            if let Err(error) = done {
-                self.log.domain(own.domain, format_args!("its event channel: {error}"));
-            }
-        } else if ended || flushed.is_err() {
-            self.peers.remove(&id);
-            self.store.disconnect(id);
-            return;
+            Link::Socket(_) => {}
         }
         match flushed {
-            Err(why) => {
-                self.end(id, why);
-            }
+            Err(why) => self.end(id, why),
             Ok(_) if stalled => {
                 let limit = self.store.limits().get(Quota::Outstanding);
                 let room = self.peers.get(&id).is_some_and(|peer| match peer.domain() {
@@ -377,7 +380,11 @@ impl Hub {
                     self.make_ready(id);
                 }
             }
-            Ok(_) => {}
+            Ok(_) => match more {
+                Ok(true) => self.make_ready(id),
+                Ok(false) => {}
+                Err(why) => self.end(id, why),
+            },
         }
         freed.into_iter().for_each(|domain| self.free(domain));
     }

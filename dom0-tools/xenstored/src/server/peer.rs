@@ -172,18 +172,28 @@ impl Peer {
         }
     }
 
+    /// Whether a request came while the domain could not see that we read on.
+    pub(crate) fn has_more(&self) -> Result<bool, Ended> {
+        match &self.link {
+            Link::Ring(own) => Ok(own.ring.has_more()?),
+            Link::Socket(_) => Ok(false),
+        }
+    }
+
     /// Sends what fits; says whether the other end of a ring has something to look at.
     pub(crate) fn flush(&mut self) -> Result<bool, Ended> {
         match &mut self.link {
             Link::Ring(own) => {
                 let mut news = own.ring.publish()?;
-                let part = self.queue.next(own.ring.room()?);
-                if !part.is_empty() {
+                loop {
+                    let part = self.queue.next(own.ring.room()?);
+                    if part.is_empty() {
+                        return Ok(news);
+                    }
                     own.ring.put(&part)?;
                     self.queue.advance(part.len());
                     news = true;
                 }
-                Ok(news)
             }
             Link::Socket(socket) => {
                 while !self.queue.is_empty() {

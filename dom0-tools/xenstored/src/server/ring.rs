@@ -5,6 +5,7 @@
 
 use hypercalls::io::xs_wire::{ConnectionError, RING_SIZE, ServerFeatures, XenstoreDomainInterface};
 use std::mem::offset_of;
+use std::sync::atomic::{Ordering, fence};
 use xen_sys::{OutOfBounds, SharedMemory};
 
 const REQUESTS: usize = offset_of!(XenstoreDomainInterface, req);
@@ -105,11 +106,19 @@ impl<P: std::ops::Deref<Target = SharedMemory>> Ring<P> {
         let news = self.page.load_u32(REQ_CONS)? != self.consumed;
         if news {
             self.page.store_u32(REQ_CONS, self.consumed)?;
+            fence(Ordering::SeqCst);
         }
         Ok(news)
     }
 
-    /// How much can be put.
+    /// Whether there is something to take. To be asked after [`Ring::publish`]: Linux signals a request only if it sees that all before it
+    /// were taken, so what came while it could not see that came without a signal.
+    pub(crate) fn has_more(&self) -> Result<bool, Broken> {
+        Ok(self.page.load_u32(REQ_PROD)? != self.consumed)
+    }
+
+    /// How much can be put. If it is nothing, the domain signals when it has read: it saw a full ring. If it was something, that must be used
+    /// or asked for again.
     pub(crate) fn room(&self) -> Result<usize, Broken> {
         let unread = self.produced.wrapping_sub(self.page.load_u32(RSP_CONS)?) as usize;
         RING_SIZE.checked_sub(unread).ok_or(Broken::Counters)
@@ -123,6 +132,8 @@ impl<P: std::ops::Deref<Target = SharedMemory>> Ring<P> {
         self.page.write(ANSWERS, two)?;
         self.produced = self.produced.wrapping_add(bytes.len() as u32);
         self.page.store_u32(RSP_PROD, self.produced)?;
+        // Before the next look at what the domain has read.
+        fence(Ordering::SeqCst);
         Ok(())
     }
 

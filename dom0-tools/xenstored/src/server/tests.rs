@@ -17,7 +17,8 @@ use hypercalls::io::xs_wire::XsMessageType as Op;
 use proptest::prelude::*;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
+use std::time::{Duration, Instant};
 use xen_sys::SharedMemory;
 use xenstore::Message;
 
@@ -354,4 +355,53 @@ fn garbage_and_silence_hurt_only_their_domain() {
     assert_eq!(ask(&mut bench, &silent, b"x\0"), 0);
     let good = bench.page(B);
     assert_eq!(ask(&mut bench, &good, b"x\0"), 1);
+}
+
+#[test]
+fn a_domain_that_signals_as_little_as_linux_does_is_never_left_waiting() {
+    let mut bench = Bench::new();
+    let page = bench.page(A);
+    let signal = AtomicBool::new(false);
+    let done = AtomicBool::new(false);
+    let small = Message::new(Op::WRITE, 1, 0, b"x\x001").encode();
+    let write = Message::new(Op::WRITE, 1, 0, [&b"big\0"[..], &[b'v'; 1900]].concat().as_slice()).encode();
+    let read = Message::new(Op::READ, 1, 0, b"big\0").encode();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let (mut reader, mut pending) = (Reader::default(), 0);
+            for n in 0..6000 {
+                let mut request: &[u8] = [&small, &read, &small, &write][n % 4];
+                let until = Instant::now() + Duration::from_secs(10);
+                pending += 1;
+                // Several at once, now and then.
+                while !request.is_empty() || pending > n % 3 {
+                    let before = page.load_u32(2052).unwrap();
+                    let sent = Guest(&page).send(request);
+                    fence(Ordering::SeqCst);
+                    if sent > 0 && page.load_u32(2048).unwrap() == before {
+                        signal.store(true, Ordering::SeqCst);
+                    }
+                    request = &request[sent..];
+                    let cons = page.load_u32(2056).unwrap();
+                    pending -= reader.take(&page, 1 + n % 700).len();
+                    fence(Ordering::SeqCst);
+                    if page.load_u32(2060).unwrap().wrapping_sub(cons) >= 1024 {
+                        signal.store(true, Ordering::SeqCst);
+                    }
+                    assert!(Instant::now() < until, "request {n} waits for ever");
+                }
+            }
+            done.store(true, Ordering::SeqCst);
+        });
+        let id = bench.hub().store.ring_of(A).unwrap();
+        while !done.load(Ordering::SeqCst) {
+            if signal.swap(false, Ordering::SeqCst) {
+                bench.hub().wake(id);
+            }
+            while bench.hub().is_busy() {
+                bench.hub().turn();
+            }
+            std::thread::yield_now();
+        }
+    });
 }
