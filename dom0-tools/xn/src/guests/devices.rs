@@ -7,8 +7,8 @@ use host_devices::{Disk, DiskSpec, ErrorKind, Links, Mac, Rate, VifSpec};
 use std::time::Duration;
 use xenstore::client::Client;
 
-/// How long dom0's kernel may take to make or remove devices.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// How long dom0's kernel may take to make or remove devices: it does so for one domain after the other, and many may be waiting.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 impl From<host_devices::Error> for Failure {
     fn from(error: host_devices::Error) -> Self {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use xenstore::client::Client;
 
 /// How long a guest may take to let go of a device.
-const ASKED: Duration = Duration::from_secs(10);
+const ASKED: Duration = Duration::from_secs(20);
 
 /// A domain whose lock is held.
 #[derive(Debug)]
