@@ -103,8 +103,7 @@ impl Cache {
 
     /// Keeps the name of a file's content in mind. `metadata` is from before it was hashed; it must be the same after.
     pub(crate) fn know(&self, metadata: &Metadata, key: Key) -> io::Result<()> {
-        let changed = UNIX_EPOCH + Duration::from_secs(u64::try_from(metadata.ctime()).unwrap_or(u64::MAX / 4));
-        if SystemTime::now().duration_since(changed).is_ok_and(|age| age > SETTLED) {
+        if settled(metadata) {
             self.make_folder()?;
             self.write_renamed(&self.name(metadata), |file| {
                 file.write_all(&key.0)?;
@@ -112,6 +111,11 @@ impl Cache {
             })?;
         }
         Ok(())
+    }
+
+    /// A name for the content of a file that is not hashed, because loading it takes less long.
+    pub(crate) fn stand_in(&self, metadata: &Metadata) -> Option<Key> {
+        settled(metadata).then(|| Key(*blake3::hash(self.name(metadata).as_os_str().as_encoded_bytes()).as_bytes()))
     }
 
     /// The file that holds the name of the content of a file with `metadata`.
@@ -208,6 +212,12 @@ impl Cache {
             }
         }
     }
+}
+
+/// Whether a later change of the file is sure to show in its times.
+fn settled(metadata: &Metadata) -> bool {
+    let changed = UNIX_EPOCH + Duration::from_secs(u64::try_from(metadata.ctime()).unwrap_or(u64::MAX / 4));
+    SystemTime::now().duration_since(changed).is_ok_and(|age| age > SETTLED)
 }
 
 /// Notes that a file was used. Failing to costs the entry its place, no more.

@@ -83,10 +83,16 @@ impl KernelImage {
         let file = open_file(path).map_err(unreadable)?;
         let mut magic = [0; 4];
         let is_elf = file.read_into(&mut magic, 0).is_ok() && bzimage::is_elf(&magic);
-        let cached = cache.filter(|_| !is_elf || file.size().is_ok_and(|len| len >= LARGE_ELF));
-        let key = cached.map(|cache| content_key(&file, Some(cache))).transpose().map_err(unreadable)?;
+        let key = match cache {
+            Some(cache) if is_elf => file
+                .metadata()
+                .map(|metadata| cache.stand_in(&metadata).filter(|_| metadata.len() >= LARGE_ELF))
+                .map_err(unreadable)?,
+            Some(cache) => Some(content_key(&file, Some(cache)).map_err(unreadable)?),
+            None => None,
+        };
         let outline_error = |error| outline_error(step(), error);
-        let (outline, source) = match cached.zip(key).and_then(|(cache, key)| cache.find(key)) {
+        let (outline, source) = match cache.zip(key).and_then(|(cache, key)| cache.find(key)) {
             Some(entry) => (entry.outline.clone(), Source::Entry(entry)),
             None if is_elf => (Outline::read(&file).map_err(outline_error)?, Source::File(file)),
             None => {
