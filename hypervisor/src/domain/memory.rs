@@ -133,7 +133,7 @@ impl Domain {
         Some(first)
     }
 
-    /// Sets free memory aside so that this domain can grow to `pages`; 0 gives up what is left of it. EINVAL: it has a
+    /// Sets free memory aside so that this domain can grow to `pages`; 0 gives up what is left of it. EINVAL: it is dying, has a
     /// claim, or as many pages, or may not have them. ENOMEM.
     pub(crate) fn claim_pages(&self, pages: u64) -> Result<(), Errno> {
         let free = available();
@@ -142,7 +142,7 @@ impl Domain {
             CLAIMED.fetch_sub(core::mem::take(&mut memory.claimed), Ordering::Relaxed);
             return Ok(());
         }
-        if memory.claimed != 0 || pages <= memory.tot_pages || pages > memory.max_pages {
+        if memory.is_closed || memory.claimed != 0 || pages <= memory.tot_pages || pages > memory.max_pages {
             return Err(Errno::EINVAL);
         }
         let missing = pages - memory.tot_pages;
