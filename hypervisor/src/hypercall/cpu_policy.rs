@@ -121,8 +121,13 @@ pub(super) fn of_system(mut request: SysctlCpuPolicy) -> Result<SysctlCpuPolicy,
     Ok(request)
 }
 
-/// domctl get_cpu_policy. ENOBUFS, EFAULT.
+/// domctl get_cpu_policy. Without lists: how long they may be. ENOBUFS, EFAULT.
 pub(super) fn of_domain(domain: &DomainRef, mut request: CpuPolicy) -> Result<CpuPolicy, Errno> {
+    if request.leaves.is_null() && request.msrs.is_null() {
+        request.nr_leaves = MAX_LEAVES;
+        request.nr_msrs = MSRS.len() as u32;
+        return Ok(request);
+    }
     let known = leaves(|leaf, subleaf| cpuid_view::guest(domain, leaf, subleaf));
     write_lists(&known, (&mut request.nr_leaves, request.leaves), (&mut request.nr_msrs, request.msrs))?;
     Ok(request)
