@@ -66,8 +66,10 @@ numbers! { i64;
     EINVAL = -22, "XEN_EINVAL";
     ENOSPC = -28, "XEN_ENOSPC";
     ERANGE = -34, "XEN_ERANGE";
+    ENODATA = -61, "XEN_ENODATA";
     ENOSYS = -38, "XEN_ENOSYS";
     EOPNOTSUPP = -95, "XEN_EOPNOTSUPP";
+    ENOBUFS = -105, "XEN_ENOBUFS";
 }
 
 // sched.h, vcpu.h, event_channel.h, grant_table.h, memory.h: sub-operations.

@@ -5,6 +5,7 @@
 pub mod abi;
 pub mod console;
 pub mod console_ring;
+pub mod control;
 pub mod event;
 pub mod grant;
 pub mod hypercall;
