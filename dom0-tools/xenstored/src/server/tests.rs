@@ -357,6 +357,15 @@ fn garbage_and_silence_hurt_only_their_domain() {
     assert_eq!(ask(&mut bench, &good, b"x\0"), 1);
 }
 
+/// Says that a thread has ended.
+struct Done<'d>(&'d AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 #[test]
 fn a_domain_that_signals_as_little_as_linux_does_is_never_left_waiting() {
     let mut bench = Bench::new();
@@ -368,6 +377,8 @@ fn a_domain_that_signals_as_little_as_linux_does_is_never_left_waiting() {
     let read = Message::new(Op::READ, 1, 0, b"big\0").encode();
     std::thread::scope(|scope| {
         scope.spawn(|| {
+            // Also when it fails: the server would serve for ever.
+            let _done = Done(&done);
             let (mut reader, mut pending) = (Reader::default(), 0);
             for n in 0..6000 {
                 let mut request: &[u8] = [&small, &read, &small, &write][n % 4];
@@ -391,7 +402,6 @@ fn a_domain_that_signals_as_little_as_linux_does_is_never_left_waiting() {
                     assert!(Instant::now() < until, "request {n} waits for ever");
                 }
             }
-            done.store(true, Ordering::SeqCst);
         });
         let id = bench.hub().store.ring_of(A).unwrap();
         while !done.load(Ordering::SeqCst) {
