@@ -275,7 +275,9 @@ fn crate_modules(code: &str) -> BTreeSet<String> {
 }
 
 fn habits(path: &str, text: &str, wrong: &mut Vec<String>) {
-    let test_file = path.ends_with("_tests.rs") || (path.contains("/tests/") && !path.starts_with("tests/"));
+    let test_file = path.ends_with("_tests.rs")
+        || path.ends_with("/tests.rs")
+        || (path.contains("/tests/") && !path.starts_with("tests/"));
     for line in text.lines().map(str::trim) {
         if line.starts_with("#[ignore") {
             wrong.push("an ignored test: assert today's behaviour, with a FIXME".into());

@@ -30,28 +30,28 @@ start=$(now)
 same to-guest "$({ echo "head -c $size | md5sum"; cat /tmp/data; } | nc $one 23 | sum)" $want
 echo "time to-guest $(since $start)"
 start=$(now)
-got=$({ echo "head -c $size >/root/data; sync; echo 3 >/proc/sys/vm/drop_caches; md5sum </root/data"; cat /tmp/data; } | nc $one 23 | sum)
+got=$({ echo "head -c $size >/srv/data; sync; echo 3 >/proc/sys/vm/drop_caches; md5sum </srv/data"; cat /tmp/data; } | nc $one 23 | sum)
 same disk-write-and-read "$got" $want
 echo "time disk $(since $start)"
 start=$(now)
-same from-guest "$(echo 'cat /root/data' | nc $one 23 | md5sum | sum)" $want
+same from-guest "$(echo 'cat /srv/data' | nc $one 23 | md5sum | sum)" $want
 echo "time from-guest $(since $start)"
 # Between the guests, over the bridge alone, both ways.
 start=$(now)
-got=$(echo "exec 3<>/dev/tcp/$two/23; { echo 'head -c $size >/root/data; md5sum </root/data; exit'; cat /root/data; } >&3; cat <&3" | nc $one 23 | sum)
+got=$(echo "exec 3<>/dev/tcp/$two/23; { echo 'head -c $size >/srv/data; md5sum </srv/data; exit'; cat /srv/data; } >&3; cat <&3" | nc $one 23 | sum)
 same guest-to-guest "$got" $want
-got=$(echo "exec 3<>/dev/tcp/$two/23; echo 'cat /root/data; exit' >&3; md5sum <&3" | nc $one 23 | sum)
+got=$(echo "exec 3<>/dev/tcp/$two/23; echo 'cat /srv/data; exit' >&3; md5sum <&3" | nc $one 23 | sum)
 same guest-from-guest "$got" $want
 echo "time between-guests $(since $start)"
 
 # A writer dies; the file system and what was written before do not.
-in_guest $one '(while :; do dd if=/dev/zero of=/root/writer bs=64k count=200; done) >/dev/null 2>&1 </dev/null & sleep 2; kill -9 $!; pkill -9 dd 2>/dev/null; for p in /proc/[0-9]*; do grep -qs "^dd" $p/comm && kill -9 ${p#/proc/}; done; sync; echo killed' | grep -q killed || bad kill-9
-got=$(in_guest $one 'echo 3 >/proc/sys/vm/drop_caches; md5sum </root/data; touch /root/alive && echo writable')
+in_guest $one '(while :; do dd if=/dev/zero of=/srv/writer bs=64k count=200; done) >/dev/null 2>&1 </dev/null & sleep 2; kill -9 $!; pkill -9 dd 2>/dev/null; for p in /proc/[0-9]*; do grep -qs "^dd" $p/comm && kill -9 ${p#/proc/}; done; sync; echo killed' | grep -q killed || bad kill-9
+got=$(in_guest $one 'echo 3 >/proc/sys/vm/drop_caches; md5sum </srv/data; touch /srv/alive && echo writable')
 same kill-9-data "$(echo "$got" | head -n 1 | sum)" $want
 echo "$got" | grep -q writable && ok kill-9 || bad "kill-9: $got"
 
 # The guest dies in the middle of writing; its journal makes the file system whole.
-in_guest $one '(i=0; while :; do i=$((i + 1)); cp /root/data /root/copy$((i % 3)) && sync; done) >/dev/null 2>&1 </dev/null & sleep 3; echo writing' >/dev/null
+in_guest $one '(i=0; while :; do i=$((i + 1)); cp /srv/data /srv/copy$((i % 3)) && sync; done) >/dev/null 2>&1 </dev/null & sleep 3; echo writing' >/dev/null
 check destroy xn destroy deb1
 within 20 gone deb1 && ok destroyed || bad destroyed
 e2fsck.static -p -E journal_only /dev/demo-disk >/tmp/replay 2>&1 || bad "replay: $? $(cat /tmp/replay)"
