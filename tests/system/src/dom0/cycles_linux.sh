@@ -7,6 +7,7 @@ cycle() { # cycle NAME NUMBER: a quarter live until they are up, the others die 
     *) usleep $(($2 * 7919 % 2500 * 1000)) ;;
     esac
     xn destroy $1 || bad "destroy $1 $2"
+    echo "note $1: cycle $2 ends at $(since $start) s"
     rm -f $(log $1)
 }
 worker() { for n in $(seq $2 $3); do cycle $1 $n; done; }
@@ -15,6 +16,7 @@ for n in $(seq 8); do
     linux c$n 96 1 "quiet xt.ip=10.76.0.$((60 + n))/16" "disk = ['/tmp/disk$n,raw,xvda,w']
 vif = ['bridge=xenbr0']"
 done
+start=$(now)
 # What the first one leaves for good (folders of the store, caches) is not counted.
 cycle c1 0
 counts >/tmp/before

@@ -4,9 +4,11 @@ worker() {
     for n in $(seq $2); do
         xn create -q /tmp/$1.cfg || bad "create $1 $n"
         xn destroy $1 || bad "destroy $1 $n"
+        [ $((n % 50)) = 0 ] && echo "note $1: $n cycles in $(since $start) s"
     done
 }
 for n in $(seq 8); do tiny t$n; done
+start=$(now)
 worker t1 1
 counts >/tmp/before
 start=$(now)
