@@ -24,7 +24,7 @@ const DIALOGUE: &[(&str, &str, u64)] = &[
     ("systemctl is-system-running --wait | tr a-z A-Z\n", "RUNNING", 120),
     // Ctrl-] leaves the console; dom0's shell is there again.
     ("\x1d", "dom0:", 30),
-    ("xn list | grep -c ' demo .* 256 ' | sed s/^/domains:/\n", "domains:1", 60),
+    ("xn list | grep -c '^demo .* 256 ' | sed s/^/domains:/\n", "domains:1", 60),
     ("xn destroy demo; xn list | grep -c demo | sed s/^/domains:/\n", "domains:0", 60),
 ];
 
