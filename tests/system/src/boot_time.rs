@@ -7,7 +7,7 @@ use harness::case::{Case, Context, Outcome};
 use harness::dom0::Hypervisor;
 use std::time::Duration;
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 
 pub(crate) fn cases() -> Vec<Case> {
     vec![Case::new("boot-time-like-xen", like_xen).alone()]

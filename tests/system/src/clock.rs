@@ -7,10 +7,11 @@ use harness::case::{Case, Context, Outcome};
 use std::time::{Duration, Instant};
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![Case::new("clock-rate-60s", rate).alone()]
+    vec![Case::new("clock-rate-60s", rate)]
 }
 
-/// Bursts of readings 60 s apart. Of each burst the reading that came through fastest counts.
+/// Bursts of readings 60 s apart. Of each burst the reading that came through fastest counts, so that a machine that runs
+/// beside this one does not matter.
 const SCRIPT: &str = r#"
 burst() { i=0; while [ $i -lt 20 ]; do read -r up rest </proc/uptime; echo "$1 $up"; usleep 20000; i=$((i+1)); done; }
 sleep 2

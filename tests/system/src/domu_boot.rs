@@ -7,11 +7,7 @@ use harness::case::{Case, Context, Outcome};
 use harness::debian::Series;
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![
-        // Fifteen vCPUs at a time want what processors the host has.
-        Case::new("domu-boot", boot).alone(),
-        Case::new("domu-resize-under-load", resize),
-    ]
+    vec![Case::new("domu-boot", boot), Case::new("domu-resize-under-load", resize)]
 }
 
 fn boot(context: &Context) -> Result<Outcome> {
