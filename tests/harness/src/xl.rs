@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// What every dynamic program of them needs.
-const LIBRARIES: &[&str] = &["libc6", "libxenstore4", "libxentoolcore1"];
+const LIBRARIES: &[&str] = &["libc6", "libgcc-s1", "libxenstore4", "libxentoolcore1"];
 
 /// `xl`, its daemons, and what its hot-plug scripts call that busybox has not or has otherwise.
 const TOOLSTACK: &[&str] = &[
