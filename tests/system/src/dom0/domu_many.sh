@@ -9,7 +9,7 @@ for n in $(seq 20); do xn create -q /tmp/l$n.cfg || bad "create l$n"; done
 echo "time create-20 $(since $start)"
 for n in $(seq 20); do ready l$n 300 || bad "ready l$n: $(tail -n 3 $(log l$n) | tr '\n' '|')"; done
 echo "time ready-20 $(since $start)"
-same listed-20 "$(xn list | grep -c ' l[0-9]')" 20
+same listed-20 "$(xn list | grep -c '^l[0-9]')" 20
 answered=0
 for n in $(seq 20); do within 20 answers 10.76.0.$((20 + n)) && answered=$((answered + 1)); done
 same answering-20 $answered 20
@@ -26,11 +26,11 @@ create() { for n in $(seq $1 $2); do tiny t$n; xn create -q /tmp/t$n.cfg || bad 
 for worker in 0 1 2 3; do create $((worker * 50 + 1)) $((worker * 50 + 50)) & workers="$workers $!"; done
 wait $workers
 echo "time create-200 $(since $start)"
-same listed-200 "$(xn list | grep -c ' t[0-9]')" 200
+same listed-200 "$(xn list | grep -c '^t[0-9]')" 200
 all_up() { [ "$(grep -l 'XENOLITH-DOMU up' $LOGS/guest-t*.log | wc -l)" = 200 ]; }
 within 60 all_up && ok up-200 || bad "up-200: $(grep -l 'XENOLITH-DOMU up' $LOGS/guest-t*.log | wc -l)"
 # None of them died of the others.
-same alive-200 "$(xn list | grep ' t[0-9]' | awk '$5 ~ /[scd]/' | wc -l)" 0
+same alive-200 "$(xn list | grep '^t[0-9]' | awk '$5 ~ /[scd]/' | wc -l)" 0
 start=$(now)
 xn destroy $(seq 200 | sed s/^/t/) || bad destroy-200
 echo "time destroy-200 $(since $start)"
