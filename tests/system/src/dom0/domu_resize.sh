@@ -8,7 +8,7 @@ check create xn create -q /tmp/g.cfg
 ready g || bad "ready: $(tail -n 5 $(log g))"
 within 60 answers $ip && ok ping || bad ping
 # Four spinning loops, and one that fills and empties memory.
-in_guest $ip 'for i in 1 2 3 4; do (while :; do :; done) & done
+in_guest $ip 'for i in 1 2 3 4; do (while :; do :; done) </dev/null >/dev/null 2>&1 & done
 (while :; do dd if=/dev/zero of=/tmp/load bs=1M count=48 2>/dev/null; rm /tmp/load; done) >/dev/null 2>&1 </dev/null &' >/dev/null
 cpus() { [ "$(in_guest $ip 'grep -c ^processor /proc/cpuinfo')" = $1 ]; }
 for count in 4 1 3 2 4; do

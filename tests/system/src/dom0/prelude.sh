@@ -66,6 +66,11 @@ counts() {
     echo "loops $(ls -d /sys/block/loop*/loop 2>/dev/null | wc -l)"
     echo "vifs $(ls /sys/class/net | grep -c '^vif')"
     echo "interrupts $(grep -c xen-dyn /proc/interrupts)"
+    # Xenolith's own account of dom0's grants and ports, and of frames whose owner is gone; Xen prints other things for this key.
+    xn debug-keys l && xn dmesg | awk '/ frames: .* the hypervisor/ { orphans = 0 }
+        /THERE IS NO SUCH DOMAIN/ { orphans++ }
+        / d0 .* grants in use/ { sub(/.*grant frames, /, ""); own = $0 }
+        END { print "hypervisor", own, orphans + 0 }'
     for daemon in xenstored xenconsoled xn; do
         for pid in $(pidof $daemon); do echo "fds-$daemon $(ls /proc/$pid/fd | wc -l)"; done
     done
