@@ -21,24 +21,31 @@ const AT_ONCE: &[&str] = &[
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("domu-many-at-once", |context| {
-            case(context, "domu-many-at-once", 3584, include_str!("dom0/domu_many.sh"), AT_ONCE)
+            case(context, "domu-many-at-once", 3584, 900, include_str!("dom0/domu_many.sh"), AT_ONCE)
         }),
         Case::new("domu-cycles-linux", |context| {
-            case(context, "domu-cycles-linux", 1792, include_str!("dom0/cycles_linux.sh"), &["cycles-linux"])
+            case(context, "domu-cycles-linux", 1792, 900, include_str!("dom0/cycles_linux.sh"), &["cycles-linux"])
         }),
         Case::new("domu-cycles-tiny", |context| {
             let wanted = ["cycles-tiny", "last", "last-up"];
-            case(context, "domu-cycles-tiny", 1024, include_str!("dom0/cycles_tiny.sh"), &wanted)
+            case(context, "domu-cycles-tiny", 1024, 1800, include_str!("dom0/cycles_tiny.sh"), &wanted)
         }),
     ]
 }
 
-fn case(context: &Context, name: &str, memory_mib: u64, script: &str, wanted: &[&str]) -> Result<Outcome> {
+fn case(
+    context: &Context,
+    name: &str,
+    memory_mib: u64,
+    seconds: u64,
+    script: &str,
+    wanted: &[&str],
+) -> Result<Outcome> {
     if let Some(skip) = host::nobody(context) {
         return Ok(skip);
     }
     let spec = host::host(context, memory_mib, 640, &[Series::V6_1])?;
-    let done = host::run(context, name, &spec, script, 900)?;
+    let done = host::run(context, name, &spec, script, seconds)?;
     for line in done.output.lines().filter(|line| line.starts_with("time ")) {
         println!("     {name}: {line}");
     }
