@@ -11,6 +11,12 @@ read -r up idle </proc/uptime
 echo "@domu-init@ $up"
 export PATH=/bin:/sbin:/usr/bin:/usr/sbin
 /bin/busybox --install -s
+# What the kernel starts when the toolstack asks it to end: no init is here that would hear busybox's own programs.
+for end in poweroff reboot; do
+    rm -f /sbin/$end
+    printf '#!/bin/busybox sh\nexec /bin/busybox %s -f\n' $end >/sbin/$end
+    chmod 755 /sbin/$end
+done
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
 mount -t tmpfs tmpfs /tmp
