@@ -36,7 +36,7 @@ impl GrantTable<'_> {
         }
         let pins = held.plus(access).ok_or(GrantError::TooManyPins)?;
         let kind = match entry {
-            Entry::V1(entry) => entry::claim(entry, &wanted)?,
+            Entry::V1(entry) => entry::claim(entry, &wanted, held.status_bits())?,
             Entry::V2(entry, status) => entry_v2::claim(entry, status, &wanted, held.status_bits())?,
         };
         active.pins = pins;

@@ -109,13 +109,14 @@ pub(crate) type EntryV1 = [AtomicU32; 2];
 
 /// Claims a version 1 entry: finds that it permits what is wanted and sets our bits in one step.
 #[inline]
-pub(crate) fn claim(entry: &EntryV1, wanted: &Wanted) -> Result<Kind, GrantError> {
+pub(crate) fn claim(entry: &EntryV1, wanted: &Wanted, held: u16) -> Result<Kind, GrantError> {
     let [header, _] = entry;
     // The acquire on either path pairs with the guest's barrier between writing the frame and writing the flags.
     let mut seen = header.load(Ordering::Acquire);
     for _ in 0..ATTEMPTS {
         Header(seen).check(Header(seen).kind_v1(), wanted)?;
-        let marked = seen | u32::from(wanted.status_bits());
+        // A guest that took away the bits of earlier uses gets them back: they say what is mapped.
+        let marked = seen | u32::from(wanted.status_bits() | held);
         if marked == seen {
             return Ok(Kind::PAGE);
         }
