@@ -52,7 +52,7 @@ for disk in /sys/block/vd*; do
 done
 
 # dom0's toolkit, if it is here: the bridge, an address and DHCP on it, and the daemons.
-if [ -x /usr/sbin/xenstored ] && grep -q control_d /proc/xen/capabilities 2>/dev/null; then
+if [ -x /usr/sbin/xn ] && grep -q control_d /proc/xen/capabilities 2>/dev/null; then
     for module in xen-blkback xen-netback loop bridge; do modprobe -q $module; done
     mkdir -p /var/lib /var/log/xen/console /var/cache
     ln -s /run /var/run
