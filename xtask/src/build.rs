@@ -120,9 +120,9 @@ pub(crate) fn guest_names() -> Result<Vec<String>> {
     sources(&paths::workspace().join("tests/guests/src/bin"), "rs")
 }
 
-/// Whether the guest of that name gives a verdict as dom0; others are domUs of the system tests.
+/// Whether the guest of that name is a test; others are domUs of the system tests, or measure.
 pub(crate) fn is_test(name: &str) -> bool {
-    !name.starts_with("domu_")
+    !name.starts_with("domu_") && !name.starts_with("bench_")
 }
 
 /// The stems of the files in `dir` that end so, sorted.

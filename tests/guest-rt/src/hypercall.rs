@@ -8,6 +8,7 @@ use core::arch::asm;
 use crate::abi;
 
 /// Makes hypercall `number`. Pointers in `args` may be anything a test wants to try.
+#[inline]
 pub fn call(number: u64, args: [u64; 5]) -> i64 {
     let result: i64;
     let [a0, a1, a2, a3, a4] = args;
@@ -30,26 +31,31 @@ pub fn call(number: u64, args: [u64; 5]) -> i64 {
 }
 
 /// The address of `value` as a hypercall argument.
+#[inline]
 pub fn addr<T: ?Sized>(value: &mut T) -> u64 {
     core::ptr::from_mut(value).cast::<u8>() as u64
 }
 
 /// A hypercall of the form `op(cmd, arg)`.
+#[inline]
 pub fn op<T: ?Sized>(number: u64, cmd: u64, arg: &mut T) -> i64 {
     call(number, [cmd, addr(arg), 0, 0, 0])
 }
 
 /// `sched_op`.
+#[inline]
 pub fn sched_op<T: ?Sized>(cmd: u64, arg: &mut T) -> i64 {
     op(abi::HC_SCHED_OP, cmd, arg)
 }
 
 /// `event_channel_op`.
+#[inline]
 pub fn event_channel_op<T: ?Sized>(cmd: u64, arg: &mut T) -> i64 {
     op(abi::HC_EVENT_CHANNEL_OP, cmd, arg)
 }
 
 /// `memory_op`.
+#[inline]
 pub fn memory_op<T: ?Sized>(cmd: u64, arg: &mut T) -> i64 {
     op(abi::HC_MEMORY_OP, cmd, arg)
 }
@@ -75,6 +81,7 @@ pub fn vcpu_op0(cmd: u64, vcpu: u64) -> i64 {
 }
 
 /// `grant_table_op` on `count` elements at `arg`.
+#[inline]
 pub fn grant_table_op<T: ?Sized>(cmd: u64, arg: &mut T, count: u64) -> i64 {
     call(abi::HC_GRANT_TABLE_OP, [cmd, addr(arg), count, 0, 0])
 }

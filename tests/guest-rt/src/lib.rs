@@ -3,6 +3,7 @@
 #![no_std]
 
 pub mod abi;
+pub mod bench;
 pub mod console;
 pub mod console_ring;
 pub mod control;

@@ -30,6 +30,34 @@ pub struct Outcome {
     pub log: PathBuf,
     /// The end of what the console said.
     pub tail: String,
+    /// All that the console said.
+    pub console: String,
+}
+
+/// The machine a guest runs on.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// CPUs.
+    pub cpus: u32,
+    /// QEMU's `-icount`. [`COUNTING`] makes the time-stamp counter count instructions.
+    pub icount: Option<String>,
+}
+
+/// The value of `-icount` with which one instruction takes one tick, and waiting takes no time.
+pub const COUNTING: &str = "shift=0,sleep=off";
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { cpus: 2, icount: None }
+    }
+}
+
+impl Setup {
+    /// One CPU whose time-stamp counter counts the instructions it executes: for guests that measure.
+    #[must_use]
+    pub fn counting() -> Self {
+        Self { cpus: 1, icount: Some(COUNTING.into()) }
+    }
 }
 
 const MARK: &str = "XENOLITH-VERDICT ";
@@ -55,6 +83,14 @@ pub fn parse(line: &str) -> Option<Verdict> {
 /// # Errors
 /// When the machine cannot be started.
 pub fn run(hypervisor: Hypervisor, image: &Path, qemu: &Path, patience: Duration) -> Result<Outcome> {
+    run_on(&Setup::default(), hypervisor, image, qemu, patience)
+}
+
+/// As [`run`], on a machine of one's choice.
+///
+/// # Errors
+/// When the machine cannot be started.
+pub fn run_on(setup: &Setup, hypervisor: Hypervisor, image: &Path, qemu: &Path, patience: Duration) -> Result<Outcome> {
     let name = image.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let hv = match hypervisor {
         Hypervisor::Xen => debian::xen()?.plain,
@@ -64,7 +100,8 @@ pub fn run(hypervisor: Hypervisor, image: &Path, qemu: &Path, patience: Duration
     let modules = vec![(image.to_owned(), String::new())];
     let mut machine = Machine::new(Boot::Kernel { image: hv, cmdline: options, modules });
     machine.qemu = qemu.to_owned();
-    machine.cpus = 2;
+    machine.cpus = setup.cpus;
+    machine.icount.clone_from(&setup.icount);
     machine.memory_mib = 512;
     let mut running = machine
         .start(&format!("guest-{}-{name}", hypervisor.name()))
@@ -87,7 +124,8 @@ pub fn run(hypervisor: Hypervisor, image: &Path, qemu: &Path, patience: Duration
         (Verdict::Success, Err(error)) => Verdict::Failure(format!("success, but {error:#}")),
         (verdict, _) => verdict,
     };
-    Ok(Outcome { verdict, log: running.log.clone(), tail: tail(&running.console.text(), 25) })
+    let console = running.console.text();
+    Ok(Outcome { verdict, log: running.log.clone(), tail: tail(&console, 25), console })
 }
 
 #[cfg(test)]
