@@ -7,7 +7,7 @@
 
 use core::hint::black_box;
 
-use guest_rt::abi::{DOMID_SELF, PTE_P, PTE_US};
+use guest_rt::abi::DOMID_SELF;
 use guest_rt::bench::{self, UserLoop};
 use guest_rt::hypercall::{addr, call, grant_table_op, memory_op};
 use guest_rt::memory::{RO, RW};
@@ -50,13 +50,14 @@ fn entries() {
     });
     let stack = guest_rt::trap::kernel_stack_top();
     each("stack_switch", || ok(call(abi::HC_STACK_SWITCH, [abi::FLAT_KERNEL_SS, stack, 0, 0, 0])));
+    each("set_timer_op", || ok(call(abi::HC_SET_TIMER_OP, [0; 5])));
     let later = time::now_ns() + 3_600_000_000_000;
-    each("set_timer_op", || ok(call(abi::HC_SET_TIMER_OP, [later, 0, 0, 0, 0])));
+    each("set_timer_op_arm", || ok(call(abi::HC_SET_TIMER_OP, [later, 0, 0, 0, 0])));
     ok(call(abi::HC_SET_TIMER_OP, [0; 5]));
     each("sched_yield", || ok(call(abi::HC_SCHED_OP, [abi::SCHEDOP_YIELD, 0, 0, 0, 0])));
     each("wrmsr_fs_base", || bench::wrmsr_fs_base(0));
     each("cpuid_forced", || {
-        black_box(bench::cpuid_forced(0x4000_0000));
+        black_box(bench::cpuid_forced(0));
     });
 }
 
@@ -141,15 +142,19 @@ fn mappings() {
         }
         bench::time(1, || ok(memory::mmu_update_dom(&mut updates, DOMID_SELF).0))
     });
-    each("mmuext_invlpg_local", || ok(memory::mmuext(abi::MMUEXT_INVLPG_LOCAL, page.va, 0)));
-    each("mmuext_tlb_flush_local", || ok(memory::mmuext(abi::MMUEXT_TLB_FLUSH_LOCAL, 0, 0)));
+    for (name, op) in
+        [("mmuext_invlpg_local", abi::MMUEXT_INVLPG_LOCAL), ("mmuext_tlb_flush_local", abi::MMUEXT_TLB_FLUSH_LOCAL)]
+    {
+        let mut op = [op, page.va, 0];
+        each(name, || ok(call(abi::HC_MMUEXT_OP, [addr(&mut op), 1, 0, DOMID_SELF, 0])));
+    }
 }
 
 fn tables() {
-    let data = memory::alloc();
+    let data = memory::alloc_many(64);
     let leaves = |table: memory::Page| {
         for index in 0..64 {
-            table.set(index * 7, data.maddr() | PTE_P | PTE_US);
+            table.set(index * 7, memory::page_of(data.va + index * memory::PAGE).maddr() | RW);
         }
         table.make_ro();
     };
