@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The command line of `cargo xtask`.
 
+use crate::bench::Peer;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use harness::debian::Series;
@@ -25,6 +26,8 @@ pub(crate) enum Task {
     Run(RunArgs),
     /// Run every test: house rules, lints, host tests, test guests, whole systems; --quick for the host part alone
     Test(TestArgs),
+    /// Measure what things cost, beside Debian's Xen or the bare machine, the two taking turns; every row is a cost
+    Bench(BenchArgs),
     /// Build the hypervisor (target/xenolith/xenolith) and the test guests (target/xenolith/guests/)
     Build(BuildArgs),
     /// Build target/xenolith/xenolith.iso: GRUB, the hypervisor, a Debian kernel and an initramfs, for BIOS and UEFI
@@ -61,6 +64,65 @@ pub(crate) struct TestArgs {
     /// Use this QEMU
     #[arg(long, value_name = "PATH")]
     pub(crate) qemu: Option<PathBuf>,
+}
+
+/// Options of `bench`.
+#[derive(Args)]
+#[command(after_help = "Tables, pictures (SVG) and the history of all runs (JSON lines) are kept in target/bench.")]
+pub(crate) struct BenchArgs {
+    /// What is measured; nothing: all that means something beside the peer
+    #[arg(value_enum, value_name = "GROUP")]
+    pub(crate) groups: Vec<BenchGroup>,
+    /// Whom Xenolith is compared with
+    #[arg(long, value_enum, default_value_t = Vs::Xen)]
+    pub(crate) vs: Vs,
+    /// Print one JSON array of objects (row, unit, xenolith, peer, ratio, ...) and nothing else
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// How often each side has its turn [default: 1 for micro, else 3 to 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub(crate) rounds: Option<u64>,
+    /// Use this QEMU
+    #[arg(long, value_name = "PATH")]
+    pub(crate) qemu: Option<PathBuf>,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BenchGroup {
+    /// Hypercalls, faults and switches of a PV guest, in instructions
+    Micro,
+    /// A Linux kernel's system calls, faults, processes and signals, in dom0 and in a domU
+    Linux,
+}
+
+impl BenchGroup {
+    /// As it is written on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Micro => "micro",
+            Self::Linux => "linux",
+        }
+    }
+}
+
+/// Whom Xenolith is compared with.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Vs {
+    /// Debian's Xen 4.17
+    Xen,
+    /// Linux on the bare machine
+    Bare,
+}
+
+impl Vs {
+    /// As the benchmarks name it.
+    pub(crate) fn peer(self) -> Peer {
+        match self {
+            Self::Xen => Peer::Xen,
+            Self::Bare => Peer::Bare,
+        }
+    }
 }
 
 /// Options of `build`.

@@ -2,6 +2,7 @@
 //! `cargo xtask`: builds, runs and tests Xenolith. The only build tool besides cargo.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod build;
 mod flags;
 mod iso;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
     let done = match flags::Cli::parse().task {
         flags::Task::Run(arguments) => run::run(&arguments),
         flags::Task::Test(arguments) => test::run(&arguments),
+        flags::Task::Bench(arguments) => bench::run(&arguments),
         flags::Task::Build(arguments) => build::run(&arguments).map(|()| ExitCode::SUCCESS),
         flags::Task::Iso(arguments) => iso::run(&arguments).map(|()| ExitCode::SUCCESS),
     };

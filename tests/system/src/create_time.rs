@@ -2,11 +2,12 @@
 //! `xn create` on Xenolith against Debian's `xl create` on Debian's Xen: two machines of the same QEMU settings, which take
 //! turns, so that what else the host does falls on both.
 
+use crate::turns::Player;
 use crate::{host, log_name, spec};
 use anyhow::{Context as _, Result};
 use harness::case::{Case, Context, Outcome};
 use harness::debian::{self, Series};
-use harness::dom0::{Dom0, Hypervisor, Spec};
+use harness::dom0::{Hypervisor, Spec};
 use harness::{paths, process, toolstack, xl};
 use std::fs;
 use std::path::PathBuf;
@@ -37,9 +38,9 @@ fn create_time(context: &Context) -> Result<Outcome> {
     let on_xen = Context { hypervisor: Hypervisor::Xen, ..context.clone() };
     let ours = machine(context, toolstack::tools()?)?;
     let theirs = machine(&on_xen, xl::toolstack()?)?;
-    let mut ours = Side::start(context, &ours, &format!("TOOL=xn\n. /xt/prelude\n{script}"))?;
+    let mut ours = start(context, &ours, &format!("TOOL=xn\n. /xt/prelude\n{script}"))?;
     let mut theirs =
-        Side::start(&on_xen, &theirs, &format!("{}\n. /xt/prelude\n{script}", include_str!("dom0/xl_start.sh")))?;
+        start(&on_xen, &theirs, &format!("{}\n. /xt/prelude\n{script}", include_str!("dom0/xl_start.sh")))?;
     // Both have come to their first turn before either starts.
     ours.finish_turn()?;
     theirs.finish_turn()?;
@@ -85,53 +86,11 @@ fn unpacked_kernel() -> Result<PathBuf> {
     Ok(file)
 }
 
-/// One of the two machines.
-struct Side {
-    dom0: Dom0,
-    said: Vec<String>,
-    ended: bool,
+fn start(context: &Context, spec: &Spec, script: &str) -> Result<Player> {
+    Player::start(spec, &log_name(context, "create-time"), script, PATIENCE)
 }
 
-impl Side {
-    fn start(context: &Context, spec: &Spec, script: &str) -> Result<Self> {
-        let mut dom0 = spec.start(&log_name(context, "create-time"), Some(script))?;
-        // The other one's boot would be in its way.
-        dom0.wait_for_init(PATIENCE)?;
-        Ok(Self { dom0, said: Vec::new(), ended: false })
-    }
-
-    /// Lets it go on until it asks for its next turn, or has ended.
-    fn take_turn(&mut self) -> Result<()> {
-        if self.ended {
-            return Ok(());
-        }
-        self.dom0.running.send("go\n")?;
-        self.finish_turn()
-    }
-
-    fn finish_turn(&mut self) -> Result<()> {
-        loop {
-            match self.dom0.next_line(PATIENCE)? {
-                None => self.ended = true,
-                Some(line) if line != "turn" => {
-                    self.said.push(line);
-                    continue;
-                }
-                Some(_) => {}
-            }
-            return Ok(());
-        }
-    }
-
-    fn median(&self, word: &str) -> f64 {
-        let start = format!("time {word} ");
-        let times: Vec<f64> =
-            self.said.iter().filter_map(|line| line.strip_prefix(&start)?.trim().parse().ok()).collect();
-        host::median(&times)
-    }
-}
-
-fn judge(ours: &Side, theirs: &Side) -> Outcome {
+fn judge(ours: &Player, theirs: &Player) -> Outcome {
     let mut wrong: Vec<String> = Vec::new();
     for side in [ours, theirs] {
         wrong.extend(side.said.iter().filter(|line| line.starts_with("bad ")).cloned());
@@ -140,7 +99,7 @@ fn judge(ours: &Side, theirs: &Side) -> Outcome {
         }
     }
     for (word, what, most) in ROWS {
-        let (our, their) = (ours.median(word), theirs.median(word));
+        let (our, their) = (median(ours, word), median(theirs, word));
         let ratio = our / their;
         let row = format!("{what}: {our:.3} s, xl on Xen {their:.3} s, ratio {ratio:.2} (at most {most})");
         println!("     create-time: {row}");
@@ -150,7 +109,7 @@ fn judge(ours: &Side, theirs: &Side) -> Outcome {
             wrong.push(row);
         }
     }
-    let (first, thirtieth) = (ours.median("first"), ours.median("thirtieth"));
+    let (first, thirtieth) = (median(ours, "first"), median(ours, "thirtieth"));
     let row = format!("the 30th creation: {thirtieth:.3} s, the first {first:.3} s, ratio {:.2}", thirtieth / first);
     println!("     create-time: {row}");
     let even = thirtieth <= 1.2 * first;
@@ -158,4 +117,8 @@ fn judge(ours: &Side, theirs: &Side) -> Outcome {
         wrong.push(row);
     }
     if wrong.is_empty() { Outcome::Pass } else { Outcome::Fail(wrong.join("\n")) }
+}
+
+fn median(side: &Player, word: &str) -> f64 {
+    host::median(&side.times(word))
 }

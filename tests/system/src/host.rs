@@ -10,8 +10,8 @@ use harness::paths;
 use std::fs;
 use std::time::Duration;
 
-/// Words for the scripts.
-pub(crate) const PRELUDE: &str = include_str!("dom0/prelude.sh");
+/// Words for the scripts in dom0, which find them as `/xt/prelude`.
+pub const PRELUDE: &str = include_str!("dom0/prelude.sh");
 
 /// Why a case about domains means nothing without a hypervisor.
 pub(crate) fn nobody(context: &Context) -> Option<Outcome> {

@@ -21,9 +21,12 @@ mod host;
 mod power;
 mod stress;
 mod tools;
+pub mod turns;
 
 use harness::case::{Case, Context};
 use harness::dom0::Spec;
+
+pub use host::PRELUDE;
 
 /// Every case, cheap and basic ones first.
 #[must_use]
