@@ -109,6 +109,13 @@ fn transactions_are_tried_again_and_lost_connections_renewed() {
         turn(Op::TRANSACTION_START, 0, b"\0", b"7\0"),
         turn(Op::WRITE, 7, b"/a\x001", b"!EACCES"),
         turn(Op::TRANSACTION_END, 7, b"F\0", b"OK\0"),
+        // Of several changes the first that was refused counts, and none is committed.
+        turn(Op::TRANSACTION_START, 0, b"\0", b"8\0"),
+        turn(Op::MKDIR, 8, b"/b\0", b"OK\0"),
+        turn(Op::WRITE, 8, b"/b/c\x001", b"!ENOSPC"),
+        turn(Op::SET_PERMS, 8, b"/b\0n1\0", b"!EACCES"),
+        turn(Op::READ, 8, b"/b/d\0", b"x"),
+        turn(Op::TRANSACTION_END, 8, b"F\0", b"OK\0"),
     ];
     let second = vec![turn(Op::WATCH, 0, b"/w\0token\0", b"OK\0"), turn(Op::READ, 0, b"/a\0", b"1")];
     let (path, served) = server("transactions", vec![first, second]);
@@ -117,6 +124,14 @@ fn transactions_are_tried_again_and_lost_connections_renewed() {
     client.transaction(|nodes| nodes.write("/a", "1")).unwrap();
     let refused = client.transaction(|nodes| nodes.write("/a", "1")).unwrap_err();
     assert_eq!(refused.reason(), Some(xenstore::Error::Access));
+    let refused = client.transaction(|nodes| {
+        nodes.mkdir("/b")?;
+        nodes.write("/b/c", "1")?;
+        nodes.set_perms("/b", &[Permission::parse("n1").unwrap()])?;
+        assert_eq!(nodes.read_text("/b/d")?, "x");
+        Ok(())
+    });
+    assert_eq!(refused.unwrap_err().to_string(), "xenstore write /b/c: ENOSPC");
     assert_eq!(client.persist(Duration::from_secs(5), |client| client.read_text("/a")).unwrap(), "1");
     served.join().unwrap();
     std::fs::remove_file(&path).unwrap();

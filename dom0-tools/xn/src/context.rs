@@ -7,8 +7,8 @@ use crate::guests::names;
 use crate::near;
 use crate::output;
 use hypercalls::DomId;
-use std::cell::OnceCell;
 use std::fmt;
+use std::sync::OnceLock;
 use xen_control::{Control, DomainInfo};
 use xenstore::client::Client;
 
@@ -16,14 +16,14 @@ use xenstore::client::Client;
 #[derive(Debug)]
 pub(crate) struct Context {
     verbose: bool,
-    control: OnceCell<Control>,
-    store: OnceCell<Client>,
+    control: OnceLock<Control>,
+    store: OnceLock<Client>,
 }
 
 impl Context {
     /// Nothing is opened yet.
     pub(crate) fn new(verbose: bool) -> Self {
-        Self { verbose, control: OnceCell::new(), store: OnceCell::new() }
+        Self { verbose, control: OnceLock::new(), store: OnceLock::new() }
     }
 
     /// Says what is being done, if that is wanted.

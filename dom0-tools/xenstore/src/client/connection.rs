@@ -33,7 +33,31 @@ struct State {
     events: VecDeque<Event>,
     // Set again after a new connection.
     watches: Vec<(String, String)>,
+    posted: Posted,
 }
+
+/// Changes in transactions that were asked for without waiting for the answer. Whether they were made only matters when the transaction ends,
+/// so a transaction costs a few round trips, not one for each change.
+#[derive(Debug, Default)]
+struct Posted {
+    // Not sent yet.
+    bytes: Vec<u8>,
+    // Without an answer yet, in order.
+    waiting: VecDeque<Post>,
+    // The first one of each transaction that was refused.
+    refused: Vec<(u32, Error)>,
+}
+
+#[derive(Debug)]
+struct Post {
+    request: u32,
+    transaction: u32,
+    operation: &'static str,
+    subject: String,
+}
+
+/// So many answers may be outstanding. Less than what fits between the two of us, so that neither waits for the other.
+const POSTED: usize = 64;
 
 /// A connection to the store. Requests of several threads go one after the other.
 #[derive(Debug)]
@@ -60,7 +84,8 @@ impl Client {
     /// [`Error::Connect`].
     pub fn connect_to(path: &Path) -> Result<Self, Error> {
         let link = open(path)?;
-        let state = State { link, last_request: 0, events: VecDeque::new(), watches: Vec::new() };
+        let (events, watches) = (VecDeque::new(), Vec::new());
+        let state = State { link, last_request: 0, events, watches, posted: Posted::default() };
         Ok(Self { path: path.to_owned(), state: Mutex::new(state) })
     }
 
@@ -83,6 +108,7 @@ impl Client {
         retry(deadline, || {
             let mut state = self.lock();
             state.link = open(&self.path)?;
+            state.posted = Posted::default();
             let watches = state.watches.clone();
             watches
                 .iter()
@@ -126,16 +152,17 @@ impl Client {
         loop {
             let id = self.request(XsMessageType::TRANSACTION_START, "transaction start", 0, "", b"\0")?;
             let id = number(&id).ok_or_else(|| protocol("transaction start", "", "no number"))?;
-            let value = match act(&Nodes::new(self, id)) {
+            // Changes that were refused are heard of now, and no commit may be sent before.
+            let done = act(&Nodes::new(self, id)).and_then(|value| self.lock().settle(id).map(|()| value));
+            let value = match done {
                 Ok(value) => value,
-                // Within a transaction this is said of one that was open while the server was restarted.
-                Err(error) if error.reason() == Some(crate::Error::Again) => {
-                    self.end(id, b"F\0").ok();
-                    continue;
-                }
                 Err(error) => {
                     // The first error is the one to tell; a transaction that is gone already is as good as dropped.
-                    self.end(id, b"F\0").ok();
+                    self.drop_transaction(id);
+                    // Within a transaction this is said of one that was open while the server was restarted.
+                    if error.reason() == Some(crate::Error::Again) {
+                        continue;
+                    }
                     return Err(error);
                 }
             };
@@ -144,6 +171,13 @@ impl Client {
                 other => return other.map(|()| value),
             }
         }
+    }
+
+    fn drop_transaction(&self, id: u32) {
+        let mut state = self.lock();
+        // What was refused in it does not matter any more.
+        state.settle(id).ok();
+        state.request(XsMessageType::TRANSACTION_END, "transaction end", id, "", b"F\0").ok();
     }
 
     fn end(&self, id: u32, how: &[u8]) -> Result<(), Error> {
@@ -306,6 +340,23 @@ impl Client {
         self.lock().request(kind, operation, tx_id, subject, payload)
     }
 
+    /// A request whose answer says nothing but that it was carried out. In a transaction, its end tells whether it was.
+    pub(super) fn change(
+        &self,
+        kind: XsMessageType,
+        operation: &'static str,
+        tx_id: u32,
+        subject: &str,
+        payload: &[u8],
+    ) -> Result<(), Error> {
+        let mut state = self.lock();
+        if tx_id == 0 {
+            state.request(kind, operation, tx_id, subject, payload).map(drop)
+        } else {
+            state.post(kind, operation, tx_id, subject, payload)
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // Whoever panicked did so outside of our code, or between two messages: the stream is in order.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -333,18 +384,11 @@ impl State {
         subject: &str,
         payload: &[u8],
     ) -> Result<Vec<u8>, Error> {
-        if payload.len() > PAYLOAD_MAX {
-            return Err(Error::Argument { operation, subject: subject.to_owned(), what: "longer than 4096 bytes" });
-        }
-        self.last_request = self.last_request.wrapping_add(1);
-        let id = self.last_request;
-        self.link.send(&Message::new(kind, id, tx_id, payload)).map_err(|error| lost(error, operation, subject))?;
+        let id = self.encode(kind, operation, tx_id, subject, payload)?;
+        self.send(operation, subject)?;
         loop {
-            let answer = self.link.receive(None).map_err(|error| lost(error, operation, subject))?;
-            let Some(answer) = answer else { continue };
-            if answer.kind == XsMessageType::WATCH_EVENT {
-                self.take_event(&answer);
-            } else if answer.req_id != id {
+            let Some(answer) = self.answer(operation, subject)? else { continue };
+            if answer.req_id != id {
                 // The answer to a request whose sender gave up, for example in a signal.
             } else if answer.kind == XsMessageType::ERROR {
                 return Err(refused(operation, subject, &answer));
@@ -354,6 +398,82 @@ impl State {
                 return Err(protocol(operation, subject, "another kind of message"));
             }
         }
+    }
+
+    /// A change in a transaction, whose answer [`State::settle`] looks at.
+    fn post(
+        &mut self,
+        kind: XsMessageType,
+        operation: &'static str,
+        transaction: u32,
+        subject: &str,
+        payload: &[u8],
+    ) -> Result<(), Error> {
+        if self.posted.waiting.len() >= POSTED {
+            self.collect(operation, subject)?;
+        }
+        let request = self.encode(kind, operation, transaction, subject, payload)?;
+        self.posted.waiting.push_back(Post { request, transaction, operation, subject: subject.to_owned() });
+        Ok(())
+    }
+
+    /// Whether all changes of a transaction were made.
+    fn settle(&mut self, transaction: u32) -> Result<(), Error> {
+        self.collect("commit", "a transaction")?;
+        match self.posted.refused.iter().position(|(of, _)| *of == transaction) {
+            Some(at) => Err(self.posted.refused.swap_remove(at).1),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits for the answers to everything that was posted.
+    fn collect(&mut self, operation: &'static str, subject: &str) -> Result<(), Error> {
+        self.send(operation, subject)?;
+        while !self.posted.waiting.is_empty() {
+            // Answers to requests whose sender gave up need nobody.
+            self.answer(operation, subject)?;
+        }
+        Ok(())
+    }
+
+    /// Puts a request behind those that are to be sent; its number.
+    fn encode(
+        &mut self,
+        kind: XsMessageType,
+        operation: &'static str,
+        tx_id: u32,
+        subject: &str,
+        payload: &[u8],
+    ) -> Result<u32, Error> {
+        if payload.len() > PAYLOAD_MAX {
+            return Err(Error::Argument { operation, subject: subject.to_owned(), what: "longer than 4096 bytes" });
+        }
+        self.last_request = self.last_request.wrapping_add(1);
+        self.posted.bytes.extend(Message::new(kind, self.last_request, tx_id, payload).encode());
+        Ok(self.last_request)
+    }
+
+    fn send(&mut self, operation: &'static str, subject: &str) -> Result<(), Error> {
+        let bytes = std::mem::take(&mut self.posted.bytes);
+        self.link.send(&bytes).map_err(|error| lost(error, operation, subject))
+    }
+
+    /// The next message that is neither an event nor the answer to something posted; `None` if what came was one of these.
+    fn answer(&mut self, operation: &'static str, subject: &str) -> Result<Option<Message>, Error> {
+        let got = self.link.receive(None).map_err(|error| lost(error, operation, subject))?;
+        let Some(answer) = got else { return Ok(None) };
+        if answer.kind == XsMessageType::WATCH_EVENT {
+            self.take_event(&answer);
+            return Ok(None);
+        }
+        if self.posted.waiting.front().is_none_or(|post| post.request != answer.req_id) {
+            return Ok(Some(answer));
+        }
+        let Some(post) = self.posted.waiting.pop_front() else { return Ok(None) };
+        if answer.kind == XsMessageType::ERROR && !self.posted.refused.iter().any(|(of, _)| *of == post.transaction) {
+            self.posted.refused.push((post.transaction, refused(post.operation, &post.subject, &answer)));
+        }
+        Ok(None)
     }
 
     /// Keeps an event; a message that is none has nobody who waits for it.
@@ -383,7 +503,7 @@ fn retry<T>(deadline: Option<Instant>, mut act: impl FnMut() -> Result<T, Error>
 }
 
 /// The strings with a NUL after each.
-fn joined(operation: &'static str, subject: &str, parts: &[&str]) -> Result<Vec<u8>, Error> {
+pub(super) fn joined(operation: &'static str, subject: &str, parts: &[&str]) -> Result<Vec<u8>, Error> {
     if parts.iter().any(|part| part.contains('\0')) {
         return Err(Error::Argument { operation, subject: subject.to_owned(), what: "a NUL in a text" });
     }

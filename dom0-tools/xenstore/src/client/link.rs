@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #![forbid(unsafe_code)]
-//! The way to the server: its socket, or the kernel's device where no server runs. Never blocks but in `poll`.
+//! The way to the server: its socket, or the kernel's device where no server runs.
 
 use crate::wire::Message;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{RecvFlags, SendFlags};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -44,10 +45,7 @@ impl Link {
     /// device is a way to the missing server, and never answers).
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let stream = match UnixStream::connect(path) {
-            Ok(socket) => {
-                socket.set_nonblocking(true)?;
-                Stream::Socket(socket)
-            }
+            Ok(socket) => Stream::Socket(socket),
             Err(error) if error.kind() == ErrorKind::NotFound && path == Path::new(SOCKET) && !is_control_domain() => {
                 let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
                 let device = OpenOptions::new().read(true).write(true).custom_flags(flags).open(DEVICE);
@@ -58,14 +56,13 @@ impl Link {
         Ok(Self { stream, bytes: Vec::new() })
     }
 
-    /// Sends a whole message.
-    pub(super) fn send(&mut self, message: &Message) -> io::Result<()> {
-        let bytes = message.encode();
-        let mut rest = bytes.as_slice();
+    /// Sends all of `bytes`.
+    pub(super) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut rest = bytes;
         while !rest.is_empty() {
             let sent = match &mut self.stream {
                 Stream::Socket(socket) => {
-                    rustix::net::send(&*socket, rest, rustix::net::SendFlags::NOSIGNAL).map_err(io::Error::from)
+                    rustix::net::send(&*socket, rest, SendFlags::NOSIGNAL).map_err(io::Error::from)
                 }
                 Stream::Device(device) => device.write(rest),
             };
@@ -90,17 +87,22 @@ impl Link {
                 self.bytes.drain(..used);
                 return Ok(Some(message));
             }
-            if !self.fill()? && !self.wait_for(PollFlags::IN, deadline)? {
+            // A socket waits by itself: for an answer, one system call is enough.
+            let waits = deadline.is_none() && matches!(self.stream, Stream::Socket(_));
+            if !self.fill(waits)? && !waits && !self.wait_for(PollFlags::IN, deadline)? {
                 return Ok(None);
             }
         }
     }
 
-    /// Reads what is there; false if that is nothing.
-    fn fill(&mut self) -> io::Result<bool> {
+    /// Reads what is there; false if that is nothing, or the wait for it was interrupted.
+    fn fill(&mut self, wait: bool) -> io::Result<bool> {
         let mut part = [0; 8192];
         let got = match &mut self.stream {
-            Stream::Socket(socket) => socket.read(&mut part),
+            Stream::Socket(socket) => {
+                let flags = if wait { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
+                rustix::net::recv(&*socket, &mut part, flags).map(|(got, _)| got).map_err(io::Error::from)
+            }
             Stream::Device(device) => device.read(&mut part),
         };
         match got {

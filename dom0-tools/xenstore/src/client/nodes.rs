@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 //! The tree: reading and changing nodes, in or out of a transaction.
 
-use super::connection::{Client, protocol};
+use super::connection::{Client, joined, protocol};
 use super::error::Error;
 use super::permissions::Permission;
 use crate::wire::strings;
@@ -52,7 +52,7 @@ impl<'c> Nodes<'c> {
         }
     }
 
-    /// Writes the value; makes the node, and those missing above it.
+    /// Writes the value; makes the node, and those missing above it. In a transaction, a refusal comes with its end.
     ///
     /// # Errors
     /// As for every request.
@@ -61,15 +61,16 @@ impl<'c> Nodes<'c> {
             return Err(Error::Argument { operation: "write", subject: path.to_owned(), what: "a NUL in the path" });
         }
         let payload = [path.as_bytes(), b"\0", value.as_ref()].concat();
-        self.client.request(XsMessageType::WRITE, "write", self.tx_id, path, &payload).map(drop)
+        self.client.change(XsMessageType::WRITE, "write", self.tx_id, path, &payload)
     }
 
-    /// Makes the node, and those missing above it; one that is there stays as it is.
+    /// Makes the node, and those missing above it; one that is there stays as it is. In a transaction, a refusal comes with its end.
     ///
     /// # Errors
     /// As for every request.
     pub fn mkdir(&self, path: &str) -> Result<(), Error> {
-        self.call(XsMessageType::MKDIR, "mkdir", path).map(drop)
+        let payload = joined("mkdir", path, &[path])?;
+        self.client.change(XsMessageType::MKDIR, "mkdir", self.tx_id, path, &payload)
     }
 
     /// Removes the node and all below it; that it is not there is no error, that its parent is not is `ENOENT`.
@@ -147,14 +148,15 @@ impl<'c> Nodes<'c> {
         texts("get permissions of", path, &answer)?.iter().map(|text| Permission::parse(text).ok_or_else(bad)).collect()
     }
 
-    /// Replaces the permissions; the first names the owner.
+    /// Replaces the permissions; the first names the owner. In a transaction, a refusal comes with its end.
     ///
     /// # Errors
     /// As for every request.
     pub fn set_perms(&self, path: &str, perms: &[Permission]) -> Result<(), Error> {
         let texts: Vec<String> = perms.iter().map(ToString::to_string).collect();
         let parts: Vec<&str> = std::iter::once(path).chain(texts.iter().map(String::as_str)).collect();
-        self.client.call(XsMessageType::SET_PERMS, "set permissions of", self.tx_id, path, &parts).map(drop)
+        let payload = joined("set permissions of", path, &parts)?;
+        self.client.change(XsMessageType::SET_PERMS, "set permissions of", self.tx_id, path, &payload)
     }
 }
 

@@ -88,6 +88,8 @@ pub(crate) struct Peer {
     pub(crate) touched: bool,
     /// Has requests that wait until it reads its answers.
     pub(crate) stalled: bool,
+    /// A socket has no room for more; the kernel says when it has.
+    pub(crate) blocked: bool,
     /// A socket was read to its end; the kernel says when there is more.
     pub(crate) drained: bool,
     /// The other end was closed; the kernel has said so, and says nothing more.
@@ -105,6 +107,7 @@ impl Peer {
             ready: false,
             touched: false,
             stalled: false,
+            blocked: false,
             drained: false,
             hung_up: false,
             ended: None,
@@ -196,13 +199,16 @@ impl Peer {
                 }
             }
             Link::Socket(socket) => {
+                self.blocked = false;
                 while !self.queue.is_empty() {
                     let part = self.queue.next(65_536);
                     match rustix::net::send(&*socket, &part, rustix::net::SendFlags::NOSIGNAL) {
                         Ok(sent) => self.queue.advance(sent),
                         Err(rustix::io::Errno::INTR) => {}
-                        // The socket says when there is room again.
-                        Err(rustix::io::Errno::AGAIN) => break,
+                        Err(rustix::io::Errno::AGAIN) => {
+                            self.blocked = true;
+                            break;
+                        }
                         Err(error) => return Err(Ended::Failed(error.into())),
                     }
                 }

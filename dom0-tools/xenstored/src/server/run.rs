@@ -201,6 +201,18 @@ impl Daemon {
                 }
             }
             self.hub.turn();
+            self.follow_blocked();
+        }
+    }
+
+    /// Hears when there is room again for clients that do not read, and only for those.
+    fn follow_blocked(&mut self) {
+        for id in std::mem::take(&mut self.hub.blocked_changed) {
+            let Some(peer) = self.hub.peers.get(&id) else { continue };
+            let Link::Socket(stream) = &peer.link else { continue };
+            if let Err(error) = epoll::modify(&self.epoll, stream, client_data(id), client_flags(peer.blocked)) {
+                self.hub.log.domain(DomId::DOM0, format_args!("a local client may wait for ever: {error}"));
+            }
         }
     }
 
@@ -219,10 +231,7 @@ impl Daemon {
                 }
             };
             let id = self.hub.store.connect();
-            let flags =
-                epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::RDHUP | epoll::EventFlags::ET;
-            let data = epoll::EventData::new_u64(id.0.saturating_add(CLIENTS));
-            match epoll::add(&self.epoll, &stream, data, flags) {
+            match epoll::add(&self.epoll, &stream, client_data(id), client_flags(false)) {
                 Ok(()) => self.hub.add(id, Peer::new(Link::Socket(stream))),
                 Err(error) => {
                     self.hub.store.disconnect(id);
@@ -263,6 +272,15 @@ impl Daemon {
         }
         self.hub.wake(id);
     }
+}
+
+fn client_data(id: ConnId) -> epoll::EventData {
+    epoll::EventData::new_u64(id.0.saturating_add(CLIENTS))
+}
+
+fn client_flags(blocked: bool) -> epoll::EventFlags {
+    let flags = epoll::EventFlags::IN | epoll::EventFlags::RDHUP | epoll::EventFlags::ET;
+    if blocked { flags | epoll::EventFlags::OUT } else { flags }
 }
 
 fn drain(stream: &mut UnixStream) {

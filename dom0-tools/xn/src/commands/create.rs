@@ -8,6 +8,7 @@ use crate::guests::configuration;
 use crate::guests::creation::{self, Ready, Wish};
 use crate::guests::record::{Lock, Record};
 use crate::guests::signals::Cancel;
+use crate::guests::together;
 use crate::monitor;
 use domain_builder::Built;
 use domain_builder::config::Config;
@@ -42,10 +43,10 @@ pub(crate) struct Args {
     /// Refused: PV guests of this toolstack have no VNC display
     #[arg(short = 'V', long = "vncviewer", hide = true)]
     pub(crate) vncviewer: bool,
-    /// The configuration file, if not the first word
+    /// A configuration file, if it is not among the words
     #[arg(short = 'f', long = "defconfig", value_name = "FILE")]
     pub(crate) defconfig: Option<String>,
-    /// The configuration file, and settings that override those in it
+    /// Configuration files, one for each domain, and settings that override those in all of them
     #[arg(value_name = "CONFIGFILE|KEY=VALUE")]
     pub(crate) words: Vec<String>,
     #[command(flatten)]
@@ -60,14 +61,16 @@ struct Created {
     uuid: String,
 }
 
-/// Creates a domain.
+/// Creates a domain, or several at once.
 pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
-    let config = configuration::read(args.defconfig.as_deref(), &args.words).at(|| "create")?;
-    let name = config.name.clone();
-    create(args, context, &config).at(|| format!("create {name}"))
+    let configs = configuration::read_all(args.defconfig.as_deref(), &args.words).at(|| "create")?;
+    match configs.as_slice() {
+        [config] => one(args, context, config).at(|| format!("create {}", config.name)),
+        _ => several(args, context, &configs),
+    }
 }
 
-fn create(args: &Args, context: &Context, config: &Config) -> Result<(), Failure> {
+fn one(args: &Args, context: &Context, config: &Config) -> Result<(), Failure> {
     if args.vncviewer {
         return Err(Failure::new(Class::Usage, "-V: PV guests have no VNC display").remedy("use -c for the console"));
     }
@@ -78,7 +81,64 @@ fn create(args: &Args, context: &Context, config: &Config) -> Result<(), Failure
     // A connection of its own: watches are set on it.
     let store = Client::connect()?;
     let control = context.control()?;
-    let ready = Ready::check(config, &store, &cancel)?;
+    let (built, console) = create(args, control, &store, config, &cancel)?;
+    cancel.over();
+    let created = Created::new(config, &built);
+    if args.output.is_json() {
+        crate::output::json(&created)?;
+    } else {
+        created.say(args);
+    }
+    console.map_or(Ok(()), console::enter)?;
+    if args.foreground { wait(control, &store, &built).at(|| "wait for its end") } else { Ok(()) }
+}
+
+/// Those that fail leave the others alone.
+fn several(args: &Args, context: &Context, configs: &[Config]) -> Result<(), Failure> {
+    if args.console || args.foreground || args.vncviewer {
+        let why = "-c, -F and -V are for one domain";
+        return Err(Failure::new(Class::Usage, why).remedy("name one configuration file").at("create"));
+    }
+    if args.dry_run {
+        let all = |configs: &&[Config]| configs.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        return args.output.print(&configs, all);
+    }
+    let cancel = Cancel::on_signals()?;
+    let control = context.control()?;
+    let (created, first) = together::each(configs, |config| {
+        let made = Client::connect().map_err(Failure::from).and_then(|store| {
+            create(args, control, &store, config, &cancel).map(|(built, _)| Created::new(config, &built))
+        });
+        made.inspect(|created| created.say(args)).at(|| format!("create {}", config.name))
+    });
+    cancel.over();
+    if args.output.is_json() {
+        crate::output::json(&created)?;
+    }
+    first
+}
+
+impl Created {
+    fn new(config: &Config, built: &Built) -> Self {
+        Self { name: config.name.clone(), id: built.domid.raw(), uuid: built.uuid.to_string() }
+    }
+
+    /// Tells people of it.
+    fn say(&self, args: &Args) {
+        if !args.quiet && !args.output.is_json() {
+            crate::output::note(format_args!("{} is domain {}", self.name, self.id));
+        }
+    }
+}
+
+fn create<'a>(
+    args: &Args,
+    control: &'a Control,
+    store: &'a Client,
+    config: &Config,
+    cancel: &Cancel,
+) -> Result<(Built, Option<Console<'a>>), Failure> {
+    let ready = Ready::check(config, store, cancel)?;
     let lock = Lock::take(ready.uuid())?;
     if Record::load(ready.uuid())?.is_some() {
         let why = format!("the UUID {} is in use", ready.uuid());
@@ -88,21 +148,11 @@ fn create(args: &Args, context: &Context, config: &Config) -> Result<(), Failure
     if monitored {
         monitor::ensure()?;
     }
-    let built = ready.make(control, &store, &lock, Wish { monitored, short_runs: 0 }, &cancel)?;
-    let console = match start(args, control, &store, &cancel, &built) {
-        Ok(console) => console,
-        Err(failure) => return Err(creation::undo(control, &store, built.domid, built.uuid, failure)),
-    };
-    drop(lock);
-    cancel.over();
-    let created = Created { name: config.name.clone(), id: built.domid.raw(), uuid: built.uuid.to_string() };
-    if args.output.is_json() {
-        crate::output::json(&created)?;
-    } else if !args.quiet {
-        crate::output::note(format_args!("{} is domain {}", created.name, created.id));
+    let built = ready.make(control, store, &lock, Wish { monitored, short_runs: 0 }, cancel)?;
+    match start(args, control, store, cancel, &built) {
+        Ok(console) => Ok((built, console)),
+        Err(failure) => Err(creation::undo(control, store, built.domid, built.uuid, failure)),
     }
-    console.map_or(Ok(()), console::enter)?;
-    if args.foreground { wait(control, &store, &built).at(|| "wait for its end") } else { Ok(()) }
 }
 
 /// How often to look after the domain although nothing was heard.

@@ -4,7 +4,7 @@
 use crate::context::Context;
 use crate::error::{At, Class, Failure};
 use crate::guests::record::{self, Lock, Phase, Record};
-use crate::guests::teardown;
+use crate::guests::{teardown, together};
 use domain_builder::config::Uuid;
 use hypercalls::DomId;
 use xenstore::client::Client;
@@ -23,17 +23,8 @@ pub(crate) struct Args {
 
 /// Ends domains and takes away what they had.
 pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
-    let mut first = Ok(());
-    for text in &args.domains {
-        let done = destroy(text, context).at(|| format!("destroy {text}"));
-        match (&first, &done) {
-            // Only one failure can be the command's: the others are said here.
-            (Err(_), Err(failure)) => crate::output::note(failure),
-            (Ok(()), _) => first = done,
-            _ => {}
-        }
-    }
-    first
+    let context = &*context;
+    together::each(&args.domains, |text| destroy(text, context).at(|| format!("destroy {text}"))).1
 }
 
 fn destroy(text: &str, context: &Context) -> Result<(), Failure> {

@@ -16,11 +16,27 @@ const WORDS: &str = "command line";
 /// Reads the configuration in the file that is named by `-f` or by the first word, with all other words (`KEY=VALUE`) as settings that override.
 /// Warnings go to standard error.
 pub(crate) fn read(defconfig: Option<&str>, words: &[String]) -> Result<Config, Failure> {
-    let (file, overrides) = split(defconfig, words)?;
+    let (files, settings) = split(defconfig, words)?;
+    match files.as_slice() {
+        [file] => read_file(file, &settings),
+        _ => {
+            let why = format!("'{}' is neither a setting nor the only file", files.get(1).copied().unwrap_or_default());
+            Err(Failure::new(Class::Usage, why).remedy("write settings as KEY=VALUE, in quotes if they have spaces"))
+        }
+    }
+}
+
+/// The same for any number of files; the settings hold for all of them.
+pub(crate) fn read_all(defconfig: Option<&str>, words: &[String]) -> Result<Vec<Config>, Failure> {
+    let (files, settings) = split(defconfig, words)?;
+    files.into_iter().map(|file| read_file(file, &settings)).collect()
+}
+
+fn read_file(file: &str, settings: &[&str]) -> Result<Config, Failure> {
     let path = find(file)?;
     let text = fs::read(&path).map_err(|error| unreadable(&path.display().to_string(), &error))?;
     let name = path.display().to_string();
-    let extra = overrides.join("\n");
+    let extra = settings.join("\n");
     let mut sources = vec![Source { name: &name, text: &text }];
     if !extra.is_empty() {
         sources.push(Source { name: WORDS, text: extra.as_bytes() });
@@ -32,21 +48,17 @@ pub(crate) fn read(defconfig: Option<&str>, words: &[String]) -> Result<Config, 
     absolute(config)
 }
 
-/// Tells the file from the settings.
-fn split<'a>(defconfig: Option<&'a str>, words: &'a [String]) -> Result<(&'a str, &'a [String]), Failure> {
-    let missing = || Failure::new(Class::Usage, "no configuration file").remedy("name one: xn create demo.cfg");
-    let (file, rest) = match (defconfig, words) {
-        (Some(file), words) => (file, words),
-        (None, [file, rest @ ..]) if !file.contains('=') || Path::new(file).exists() => (file.as_str(), rest),
-        (None, _) => return Err(missing()),
-    };
-    match rest.iter().find(|word| !word.contains('=')) {
-        Some(word) => {
-            let why = format!("'{word}' is neither a setting nor the only file");
-            Err(Failure::new(Class::Usage, why).remedy("write settings as KEY=VALUE, in quotes if they have spaces"))
-        }
-        None => Ok((file, rest)),
+/// Tells the files, of which there is at least one, from the settings.
+fn split<'a>(defconfig: Option<&'a str>, words: &'a [String]) -> Result<(Vec<&'a str>, Vec<&'a str>), Failure> {
+    let is_setting = |word: &&str| word.contains('=') && !Path::new(word).exists();
+    let (settings, mut files): (Vec<&str>, Vec<&str>) = words.iter().map(String::as_str).partition(is_setting);
+    if let Some(file) = defconfig {
+        files.insert(0, file);
     }
+    if files.is_empty() {
+        return Err(Failure::new(Class::Usage, "no configuration file").remedy("name one: xn create demo.cfg"));
+    }
+    Ok((files, settings))
 }
 
 /// `demo`: here, here with `.cfg`, in `/etc/xen`, there with `.cfg`. A name with a slash is taken as it is.
@@ -103,11 +115,13 @@ mod tests {
     #[test]
     fn files_and_settings_are_told_apart() {
         let all = words(&["demo.cfg", "memory=128"]);
-        assert_eq!(split(None, &all), Ok(("demo.cfg", &all[1..])));
+        assert_eq!(split(None, &all), Ok((vec!["demo.cfg"], vec!["memory=128"])));
         let settings = words(&["memory=128"]);
-        assert_eq!(split(Some("x"), &settings), Ok(("x", &settings[..])));
+        assert_eq!(split(Some("x"), &settings), Ok((vec!["x"], vec!["memory=128"])));
         assert_eq!(split(None, &settings).unwrap_err().class(), Class::Usage);
-        assert_eq!(split(None, &words(&["a", "b"])).unwrap_err().class(), Class::Usage);
+        assert_eq!(split(None, &words(&["a", "vcpus=2", "b"])), Ok((vec!["a", "b"], vec!["vcpus=2"])));
+        let failure = read(None, &words(&["a", "b"])).unwrap_err();
+        assert!(failure.to_string().contains("'b' is neither"), "{failure}");
     }
 
     #[test]

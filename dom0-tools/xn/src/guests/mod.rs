@@ -10,3 +10,4 @@ pub(crate) mod nodes;
 pub(crate) mod record;
 pub(crate) mod signals;
 pub(crate) mod teardown;
+pub(crate) mod together;

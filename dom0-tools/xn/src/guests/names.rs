@@ -38,13 +38,6 @@ pub(crate) fn release(nodes: &Nodes<'_>, name: &str, domain: DomId) -> Result<()
     let path = path(name);
     if nodes.find_text(&path)?.is_some_and(|own| own == domain.raw().to_string()) {
         nodes.rm(&path)?;
-        if nodes.list(NAMES)?.is_empty() {
-            nodes.rm(NAMES)?;
-            // The claims on disks and addresses are its neighbours.
-            if nodes.list("/xenolith")?.is_empty() {
-                nodes.rm("/xenolith")?;
-            }
-        }
     }
     Ok(())
 }

@@ -97,11 +97,7 @@ fn forget_in_store(store: &Client, domain: DomId, uuid: Uuid) -> Result<(), Stor
             if owner.is_none_or(|owner| owner == id.to_string()) {
                 remove(nodes, &vm)?;
             }
-            for parent in ["/vm", "/local/domain/0/backend/console", "/local/domain/0/backend"] {
-                if is_empty(nodes, parent)? {
-                    remove(nodes, parent)?;
-                }
-            }
+            // The folders above stay, as with xl: to look whether they are empty would conflict with every creation that goes on.
             Ok(())
         })
     })
@@ -111,14 +107,6 @@ fn remove(nodes: &Nodes<'_>, path: &str) -> Result<(), StoreError> {
     match nodes.rm(path) {
         Err(error) if error.is_not_found() => Ok(()),
         other => other,
-    }
-}
-
-fn is_empty(nodes: &Nodes<'_>, path: &str) -> Result<bool, StoreError> {
-    match nodes.list(path) {
-        Ok(children) => Ok(children.is_empty()),
-        Err(error) if error.is_not_found() => Ok(false),
-        Err(error) => Err(error),
     }
 }
 
