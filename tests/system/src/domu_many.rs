@@ -28,7 +28,7 @@ pub(crate) fn cases() -> Vec<Case> {
         }),
         Case::new("domu-cycles-tiny", |context| {
             let wanted = ["cycles-tiny", "last", "last-up"];
-            case(context, "domu-cycles-tiny", 1024, 1800, include_str!("dom0/cycles_tiny.sh"), &wanted)
+            case(context, "domu-cycles-tiny", 1024, 900, include_str!("dom0/cycles_tiny.sh"), &wanted)
         }),
     ]
 }

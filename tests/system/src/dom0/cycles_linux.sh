@@ -19,7 +19,7 @@ done
 start=$(now)
 # What the first one leaves for good (folders of the store, caches) is not counted.
 cycle c1 0
-counts >/tmp/before
+at_rest /tmp/before
 start=$(now)
 workers=
 for n in 1 2 3 4; do worker c$n 0 12 & workers="$workers $!"; done

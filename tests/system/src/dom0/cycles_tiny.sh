@@ -12,7 +12,7 @@ worker() { # worker ROUNDS NAME...
 for n in $(seq 8); do tiny t$n; done
 start=$(now)
 worker 1 t1 t2
-counts >/tmp/before
+at_rest /tmp/before
 start=$(now)
 worker 250 t1 t2 t3 t4 & first=$!
 worker 250 t5 t6 t7 t8 & second=$!

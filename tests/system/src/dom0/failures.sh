@@ -21,8 +21,7 @@ linux first 96 1 quiet "$full"
 check first xn create -q /tmp/first.cfg
 ready first || bad first-ready
 xn destroy first
-sleep 1
-counts >/tmp/before
+at_rest /tmp/before
 
 linux big 60000 1 quiet "$full"
 refused no-memory 5 memory xn create /tmp/big.cfg

@@ -75,6 +75,8 @@ counts() {
         for pid in $(pidof $daemon); do echo "fds-$daemon $(ls /proc/$pid/fd | wc -l)"; done
     done
 }
+# at_rest FILE: the counts, once nothing has changed for three seconds: consoles of those that ended are kept for two
+at_rest() { while counts >"$1"; sleep 3; ! counts | cmp -s - "$1"; do :; done; }
 # settled FILE: waits until the counts are those of FILE
 settled() { within 30 sh -c '. /xt/prelude; counts | cmp - '"$1"; }
 

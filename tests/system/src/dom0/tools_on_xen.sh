@@ -9,8 +9,7 @@ tiny t
 check first xn create -q /tmp/g.cfg
 ready g 240 || bad "ready: $(tail -n 5 $(log g) | tr '\n' '|')"
 check first-destroy xn destroy g
-sleep 1
-counts >/tmp/before
+at_rest /tmp/before
 check create xn create -q /tmp/g.cfg
 check create-tiny xn create -q /tmp/t.cfg
 ready g 240 && ok ready || bad "ready: $(tail -n 5 $(log g) | tr '\n' '|')"
