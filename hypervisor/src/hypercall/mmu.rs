@@ -18,37 +18,52 @@ use crate::domain::{Domain, DomainRef, table};
 use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
 use crate::mm::guest_access;
 use crate::mm::page_type::{Level, PageType};
-use crate::mm::{flush, m2p, map};
+use crate::mm::{flush, frame_table, m2p, map};
 use crate::pv::mmu_update::{self, Aftermath, Marks, Slot};
 use crate::pv::promote::{Mmu, MmuError, PageOwner};
 use crate::pv::{segment, switch};
 use crate::x86::{tlb, uaccess};
 
-/// Requests copied in at a time.
-const BATCH: usize = 32;
+/// Work units of an update.
+const UPDATE: u32 = 4;
 
 /// Whose pages the new entries may map.
-enum Owner {
-    Domain(DomainRef),
+enum Owner<'a> {
+    /// The caller itself.
+    Own(&'a DomainRef),
+    Other(DomainRef),
     /// DOMID_IO, DOMID_XEN.
     System,
 }
 
-impl Owner {
+impl Owner<'_> {
+    fn domain(&self) -> Option<&DomainRef> {
+        match self {
+            Self::Own(domain) => Some(domain),
+            Self::Other(domain) => Some(domain),
+            Self::System => None,
+        }
+    }
+
+    #[inline(always)]
     fn as_page_owner(&self) -> PageOwner<'_> {
         match self {
-            Self::Domain(domain) => PageOwner::Domain(domain),
+            Self::Own(domain) => PageOwner::Domain(domain),
+            Self::Other(domain) => PageOwner::Domain(domain),
             Self::System => PageOwner::System,
         }
     }
 }
 
 /// ESRCH: no such domain, a dying one, or the caller's own number instead of DOMID_SELF (as Xen has it). EPERM: not privileged.
-fn page_owner(cx: &Cx<'_>, id: u16) -> Result<Owner, Errno> {
+#[inline(always)]
+fn page_owner<'a>(cx: &Cx<'a>, id: u16) -> Result<Owner<'a>, Errno> {
     let id = DomId::new(id);
-    if id == DomId::SELF {
-        return Ok(Owner::Domain(cx.domain().clone()));
-    }
+    if id == DomId::SELF { Ok(Owner::Own(&cx.vcpu.domain)) } else { other_owner(cx, id) }
+}
+
+#[inline(never)]
+fn other_owner<'a>(cx: &Cx<'a>, id: DomId) -> Result<Owner<'a>, Errno> {
     if id == cx.domain().id {
         return Err(Errno::ESRCH);
     }
@@ -58,7 +73,7 @@ fn page_owner(cx: &Cx<'_>, id: u16) -> Result<Owner, Errno> {
     }
     let domain = table::find(id).filter(|domain| !domain.is_dying()).ok_or(Errno::ESRCH)?;
     cx.require_control()?;
-    Ok(Owner::Domain(domain))
+    Ok(Owner::Other(domain))
 }
 
 /// Where a call that handles a list of requests stands.
@@ -110,92 +125,102 @@ pub(crate) fn mmu_update(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
     let (list, pdone) = (GuestHandle::<MmuUpdate>::new(list), GuestHandle::<u32>::new(pdone));
     let mut progress = progress(count, pdone)?;
     let start = progress.done;
-    let table_owner = match (foreign as u32) >> 16 {
-        0 => cx.domain().clone(),
-        id => {
-            let id = DomId::new((id as u16).wrapping_sub(1));
-            let domain = table::find(id).ok_or(Errno::ESRCH)?;
-            if domain.id != cx.domain().id {
-                cx.require_control()?;
-            }
-            domain
-        }
-    };
+    let (named, own) = (table_owner(cx, foreign as u32)?, &cx.vcpu.domain);
+    let table_owner = named.as_ref().unwrap_or(own);
     let owner = page_owner(cx, foreign as u16)?;
     let mut after = Aftermath::default();
     let mut result = Ok(());
-    let mut index: u64 = 0;
-    let mut batch = [MmuUpdate { ptr: 0, val: 0 }; BATCH];
-    while index < progress.count.into() && result.is_ok() {
-        let wanted = (u64::from(progress.count).wrapping_sub(index)).min(BATCH as u64) as usize;
-        let Some(requests) = batch.get_mut(..wanted) else { break };
-        let from = GuestHandle::new(list.addr().wrapping_add(index.wrapping_mul(16)));
-        if let Err(errno) = guest_access::read_slice(from, requests) {
-            result = Err(errno.into());
-            break;
-        }
+    {
         let mmu = table_owner.lock_mmu();
-        for request in requests {
+        for index in 0..u64::from(progress.count) {
             result = cx
                 .budget
-                .spend(4)
+                .spend(UPDATE)
                 .map_err(|_| MmuError::Preempted)
-                .and_then(|()| one_update(&mmu, request, &owner, &mut cx.budget, &mut after));
+                .and_then(|()| guest_access::read_at(list, index).map_err(MmuError::from))
+                .and_then(|request| one_update(&mmu, &request, &owner, &mut cx.budget, &mut after));
             if result.is_err() {
                 break;
             }
             progress.done = progress.done.wrapping_add(1);
-            index = index.wrapping_add(1);
         }
     }
-    settle(&table_owner, after);
+    settle(table_owner, after);
     finish(args, 16, start, &progress, pdone, result)
 }
 
+/// Whose tables the upper half of `foreign` names; `None` for the caller's. ESRCH, EPERM.
+#[inline(always)]
+fn table_owner(cx: &Cx<'_>, foreign: u32) -> Result<Option<DomainRef>, Errno> {
+    match foreign >> 16 {
+        0 => Ok(None),
+        number => other_table_owner(cx, DomId::new((number as u16).wrapping_sub(1))),
+    }
+}
+
+#[inline(never)]
+fn other_table_owner(cx: &Cx<'_>, id: DomId) -> Result<Option<DomainRef>, Errno> {
+    let domain = table::find(id).ok_or(Errno::ESRCH)?;
+    if domain.id != cx.domain().id {
+        cx.require_control()?;
+    }
+    Ok(Some(domain))
+}
+
+#[inline(always)]
 fn settle(domain: &Domain, after: Aftermath) {
     if after.flush_all {
         flush::on(domain.dirty_cpus());
     }
 }
 
+#[inline(always)]
 fn one_update(
     mmu: &Mmu<'_>,
     request: &MmuUpdate,
-    owner: &Owner,
+    owner: &Owner<'_>,
     budget: &mut Budget,
     after: &mut Aftermath,
 ) -> Result<(), MmuError> {
-    if request.ptr & 4 != 0 {
-        // The command is all that the alignment of an entry leaves: these are commands that nobody has.
-        return Err(Errno::ENOSYS.into());
-    }
-    let mfn = Mfn::from_addr(request.ptr);
-    let marks = match request.cmd() {
-        MmuUpdateCmd::NORMAL_PT_UPDATE | MmuUpdateCmd::PT_UPDATE_NO_TRANSLATE => Marks::Discard,
-        MmuUpdateCmd::PT_UPDATE_PRESERVE_AD => Marks::Preserve,
-        MmuUpdateCmd::MACHPHYS_UPDATE => {
-            let Owner::Domain(owner) = owner else { return Err(Errno::EINVAL.into()) };
-            let page = PageRef::get(mfn, owner.id).ok_or(Errno::EINVAL)?;
-            m2p::set(page.mfn(), Pfn::new(request.val));
-            return Ok(());
-        }
-        _ => return Err(Errno::ENOSYS.into()),
+    let marks = match request.ptr & 7 {
+        0 | 3 => Marks::Discard,
+        2 => Marks::Preserve,
+        _ => return Ok(other_update(request, owner)?),
     };
-    let page = PageRef::get(mfn, mmu.domain().id).ok_or(Errno::EINVAL)?;
-    let index = (request.ptr & 0xfff) as usize / 8;
-    let frame = page.frame();
-    if let PageType::Table(level) = frame.page_type()
-        && frame.type_references() != 0
+    let mfn = Mfn::from_addr(request.ptr);
+    // No reference is needed for a live table: the lock keeps it one, and keeps it its owner's.
+    if let Some(frame) = frame_table::frame(mfn)
+        && let Some(level) = frame.live_table()
+        && frame.is_owned_by(mmu.domain().id)
     {
-        if frame.partial().is_some() {
-            return Err(Errno::EBUSY.into());
-        }
-        let slot = Slot { table: mfn, level, index };
+        let slot = Slot::new(mfn, level, request.ptr >> 3);
         return mmu_update::update(mmu, slot, request.val, marks, owner.as_page_owner(), budget, after);
     }
-    // Not a table: an ordinary write, if the page may be written at all.
-    let page = WritableRef::get(mfn, mmu.domain().id).ok_or(Errno::EINVAL)?;
-    if let Some(word) = page.words().get(index) {
+    Ok(write_word(mmu.domain().id, request)?)
+}
+
+/// The commands beside MMU_NORMAL_PT_UPDATE and MMU_PT_UPDATE_PRESERVE_AD. ENOSYS: there is no such command. EINVAL.
+#[inline(never)]
+fn other_update(request: &MmuUpdate, owner: &Owner<'_>) -> Result<(), Errno> {
+    if request.ptr & 4 == 0 && request.cmd() == MmuUpdateCmd::MACHPHYS_UPDATE {
+        let page = PageRef::get(Mfn::from_addr(request.ptr), owner.domain().ok_or(Errno::EINVAL)?.id);
+        m2p::set(page.ok_or(Errno::EINVAL)?.mfn(), Pfn::new(request.val));
+        return Ok(());
+    }
+    Err(Errno::ENOSYS)
+}
+
+/// An update of what is no live table: an ordinary write, if the page may be written at all. EBUSY: it is a table half made or
+/// half undone. EINVAL.
+#[inline(never)]
+fn write_word(owner: DomId, request: &MmuUpdate) -> Result<(), Errno> {
+    let mfn = Mfn::from_addr(request.ptr);
+    let page = PageRef::get(mfn, owner).ok_or(Errno::EINVAL)?;
+    if matches!(page.frame().page_type(), PageType::Table(_)) && page.frame().type_references() != 0 {
+        return Err(Errno::EBUSY);
+    }
+    let page = WritableRef::upgrade(page).ok_or(Errno::EINVAL)?;
+    if let Some(word) = page.words().get((request.ptr & 0xfff) as usize / 8) {
         word.store(request.val, Ordering::Relaxed);
     }
     Ok(())
@@ -203,37 +228,32 @@ fn one_update(
 
 /// HYPERVISOR_update_va_mapping(va, val, flags): sets the L1 entry that maps `va` now, and flushes as told.
 pub(crate) fn update_va_mapping(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
-    let owner = Owner::Domain(cx.domain().clone());
-    va_mapping(cx, args, &owner)
+    let domain = &cx.vcpu.domain;
+    va_mapping(cx, args, PageOwner::Domain(domain))
 }
 
 /// HYPERVISOR_update_va_mapping_otherdomain(va, val, flags, domid): the same with another domain's page.
 pub(crate) fn update_va_mapping_otherdomain(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
     let &[_, _, _, id, ..] = args;
     let owner = page_owner(cx, id as u16)?;
-    va_mapping(cx, args, &owner)
+    va_mapping(cx, args, owner.as_page_owner())
 }
 
-fn va_mapping(cx: &mut Cx<'_>, args: &Args, owner: &Owner) -> HypercallResult {
+#[inline(always)]
+fn va_mapping(cx: &mut Cx<'_>, args: &Args, owner: PageOwner<'_>) -> HypercallResult {
     let &[va, val, flags, ..] = args;
     let root = cx.state.kernel_root.ok_or(Errno::EINVAL)?;
-    let domain = cx.domain().clone();
-    let mut after = Aftermath::default();
     {
-        let mmu = domain.lock_mmu();
-        let slot = mmu_update::find_l1(root, va)?;
-        match mmu_update::update(&mmu, slot, val, Marks::Discard, owner.as_page_owner(), &mut cx.budget, &mut after) {
-            Ok(()) => {}
-            Err(MmuError::Errno(errno)) => return Err(errno.into()),
-            Err(MmuError::Preempted) => return Ok(Outcome::Preempted(*args)),
-        }
+        let mmu = cx.vcpu.domain.lock_mmu();
+        let slot = mmu_update::find_l1(&mmu, root, va)?;
+        mmu_update::update_l1(&mmu, slot, val, Marks::Discard, owner)?;
     }
-    settle(&domain, after);
     va_flush(cx, va, flags)?;
     Ok(Outcome::DONE)
 }
 
 /// UVMF_*: what to flush in the low two bits; above, nothing (this CPU), 4 (all vCPUs) or the address of a vCPU bitmap.
+#[inline(always)]
 fn va_flush(cx: &Cx<'_>, va: u64, flags: u64) -> Result<(), Errno> {
     const TLB_FLUSH: u64 = 1;
     const INVLPG: u64 = 2;
@@ -244,6 +264,14 @@ fn va_flush(cx: &Cx<'_>, va: u64, flags: u64) -> Result<(), Errno> {
     match flags & !3 {
         0 if kind == INVLPG => tlb::invalidate(va),
         0 => flush::local(),
+        _ => return va_flush_others(cx, flags),
+    }
+    Ok(())
+}
+
+#[inline(never)]
+fn va_flush_others(cx: &Cx<'_>, flags: u64) -> Result<(), Errno> {
+    match flags & !3 {
         4 => flush::on(cx.domain().dirty_cpus()),
         bitmap => flush::on(cpus_of(cx, GuestHandle::new(bitmap))?),
     }
@@ -290,8 +318,8 @@ pub(crate) fn mmuext_op(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
     finish(args, 24, start, &progress, pdone, result)
 }
 
-fn one_extended(cx: &mut Cx<'_>, op: &MmuextOp, owner: &Owner) -> Result<(), MmuError> {
-    let Owner::Domain(owner) = owner else { return system_extended(op) };
+fn one_extended(cx: &mut Cx<'_>, op: &MmuextOp, owner: &Owner<'_>) -> Result<(), MmuError> {
+    let Some(owner) = owner.domain() else { return system_extended(op) };
     let is_self = Arc::ptr_eq(owner, cx.domain());
     let level = match op.cmd {
         MmuextCmd::PIN_L1_TABLE => Some(Level::L1),

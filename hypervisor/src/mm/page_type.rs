@@ -41,6 +41,7 @@ pub(crate) enum Level {
 
 impl Level {
     /// From its number.
+    #[inline(always)]
     pub(crate) fn new(number: u64) -> Option<Self> {
         Some(match number {
             1 => Self::L1,
@@ -52,13 +53,14 @@ impl Level {
     }
 
     /// The level that entries of this one point at; `None` for L1.
+    #[inline(always)]
     pub(crate) fn below(self) -> Option<Self> {
         Self::new(self as u64 - 1)
     }
 }
 
 impl PageType {
-    fn code(self) -> u64 {
+    const fn code(self) -> u64 {
         match self {
             Self::None => 0,
             Self::Table(level) => level as u64,
@@ -93,6 +95,7 @@ const SHARED: u64 = 1 << 60;
 const OWNER_SHIFT: u32 = 32;
 const OWNER: u64 = 0xffff << OWNER_SHIFT;
 
+#[inline(always)]
 fn owner_bits(owner: DomId) -> u64 {
     (u64::from(owner.raw()) + 1) << OWNER_SHIFT & OWNER
 }
@@ -231,12 +234,20 @@ impl Frame {
 
     // ---- general references ----
 
+    /// Does `owner` own the frame now? Without a reference of it, or its MMU lock if it is a table, that may change at once.
+    #[inline(always)]
+    pub(crate) fn is_owned_by(&self, owner: DomId) -> bool {
+        let count = self.count.load(Ordering::Relaxed);
+        count & COUNT != 0 && count & (FREE | OWNER) == owner_bits(owner)
+    }
+
     /// Takes a general reference if `owner` owns the frame.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get(&self, owner: DomId) -> bool {
         let mut count = self.count.load(Ordering::Relaxed);
         loop {
-            if count & COUNT == 0 || count & COUNT == COUNT || count & (FREE | OWNER) != owner_bits(owner) {
+            // Neither none, for then it is free, nor as many as can be counted.
+            if (count as u32).wrapping_add(1) <= 1 || count & (FREE | OWNER) != owner_bits(owner) {
                 return false;
             }
             match self.count.compare_exchange_weak(count, count + 1, Ordering::AcqRel, Ordering::Relaxed) {
@@ -247,7 +258,7 @@ impl Frame {
     }
 
     /// Drops a general reference; `true` when it was the last and the frame must be freed.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub(crate) fn put(&self) -> bool {
         let before = self.count.fetch_sub(1, Ordering::Release);
@@ -281,6 +292,27 @@ impl Frame {
     pub(crate) fn is_used_as(&self, wanted: PageType) -> bool {
         let info = self.type_info.load(Ordering::Acquire);
         info >> TYPE_SHIFT == wanted.code() && info & COUNT != 0
+    }
+
+    /// The level of the valid table that this frame is now, if it is one. Under the owner's MMU lock it stays one.
+    #[inline(always)]
+    pub(crate) fn live_table(&self) -> Option<Level> {
+        let info = self.type_info.load(Ordering::Acquire);
+        if info & (VALIDATED | PARTIAL) != VALIDATED || info & COUNT == 0 {
+            return None;
+        }
+        Level::new(info >> TYPE_SHIFT)
+    }
+
+    /// Takes a writable type reference of a frame that has been writable data last, which most have: the short way of
+    /// [`Self::get_type`]. `false`: nothing was taken, go the long way.
+    #[inline(always)]
+    pub(crate) fn try_get_writable(&self) -> bool {
+        const READY: u64 = PageType::Writable.code() << TYPE_SHIFT | VALIDATED;
+        let info = self.type_info.load(Ordering::Acquire);
+        info & !COUNT == READY
+            && info & COUNT != COUNT
+            && self.type_info.compare_exchange(info, info + 1, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
     /// Takes a type reference. Tables and descriptor tables: under the owner's MMU lock.
@@ -321,7 +353,7 @@ impl Frame {
 
     /// Drops a type reference of a frame that needs no demotion (writable data, or not the last reference of a table).
     /// `clock` is the TLB clock.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn put_type(&self, clock: u32) {
         // The stamp is written while the reference is still held: whoever sees the count at zero sees the stamp.
         self.stamp.store(clock, Ordering::Relaxed);

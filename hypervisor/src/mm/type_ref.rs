@@ -7,8 +7,13 @@ use crate::mm::page_type::{Frame, PageType, Taken, TypeError};
 use crate::sync;
 
 /// Takes a writable type reference of a frame on which a general reference is held.
-#[inline]
+#[inline(always)]
 pub(crate) fn get_writable(frame: &Frame) -> Result<(), TypeError> {
+    if frame.try_get_writable() { Ok(()) } else { make_writable(frame) }
+}
+
+#[inline(never)]
+fn make_writable(frame: &Frame) -> Result<(), TypeError> {
     loop {
         match frame.get_type(PageType::Writable)? {
             Taken::Ready => return Ok(()),

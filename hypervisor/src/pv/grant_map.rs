@@ -99,7 +99,7 @@ fn find(mmu: &Mmu<'_>, root: Mfn, address: u64, is_machine: bool) -> Result<(Opt
         return mmu_update::l1_at(mmu, address).map(|(page, slot)| (Some(page), slot));
     }
     // A table that the loaded tree reaches stays one while the lock is held.
-    mmu_update::find_l1(root, address).map(|slot| (None, slot))
+    mmu_update::find_l1(mmu, root, address).map(|slot| (None, slot))
 }
 
 /// One element of an unmap, of either operation.
@@ -177,8 +177,8 @@ fn clear_entry(mapper: &Domain, root: Mfn, op: &Unmap, unmapping: &Unmapping) ->
         // Xen does not replace what was mapped by the address of its entry.
         _ if unmapping.contains_pte() => return Err(Errno::EINVAL),
         address => {
-            let from = mmu_update::find_l1(root, address)?;
-            if (from.table, from.index) == (slot.table, slot.index) {
+            let from = mmu_update::find_l1(&mmu, root, address)?;
+            if from.is(slot) {
                 return Err(Errno::EINVAL);
             }
             mmu_update::exchange(&mmu, from, 0)

@@ -7,7 +7,7 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use hypercalls::errno::Errno;
 use hypercalls::frame::Mfn;
@@ -23,6 +23,8 @@ use crate::sync::SpinGuard;
 
 /// Entries of a table.
 const ENTRIES: u16 = 512;
+/// Entries of an L1 looked at together.
+const GROUP: usize = 8;
 
 /// Why an operation on page tables ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +65,7 @@ pub(crate) struct Mmu<'a> {
 
 impl Domain {
     /// Takes the MMU lock.
+    #[inline(always)]
     pub(crate) fn lock_mmu(&self) -> Mmu<'_> {
         Mmu { domain: self, _lock: self.mmu.lock() }
     }
@@ -74,6 +77,7 @@ impl Mmu<'_> {
         self.domain
     }
 
+    #[inline(always)]
     fn context(&self, is_foreign: bool) -> Context {
         Context {
             address_bits: crate::x86::cpuid::address_bits(),
@@ -84,7 +88,13 @@ impl Mmu<'_> {
 
     // ---- single entries ----
 
+    #[inline(always)]
+    fn context_for(&self, owner: PageOwner<'_>) -> Context {
+        self.context(!matches!(owner, PageOwner::Domain(domain) if domain.id == self.domain.id))
+    }
+
     /// Checks an entry against the rules, without references.
+    #[inline(always)]
     pub(crate) fn check_update(
         &self,
         level: Level,
@@ -92,8 +102,19 @@ impl Mmu<'_> {
         new: u64,
         owner: PageOwner<'_>,
     ) -> Result<validate::Update, Errno> {
-        let is_foreign = !matches!(owner, PageOwner::Domain(domain) if domain.id == self.domain.id);
-        validate::update(level, old, new, &self.context(is_foreign))
+        validate::update(level, old, new, &self.context_for(owner))
+    }
+
+    /// Checks an entry as if nothing were known of the old one.
+    #[inline(never)]
+    pub(crate) fn check_replace(
+        &self,
+        level: Level,
+        old: u64,
+        new: u64,
+        owner: PageOwner<'_>,
+    ) -> Result<validate::Update, Errno> {
+        validate::replace(level, old, new, &self.context_for(owner))
     }
 
     /// Takes the references that `entry` needs and returns the entry as it has to stand in the table.
@@ -111,7 +132,34 @@ impl Mmu<'_> {
         }
     }
 
-    fn take_page(&self, entry: u64, mfn: Mfn, writable: bool, owner: PageOwner<'_>) -> Result<u64, Errno> {
+    /// The same for a page. EBUSY: not the owner's, or in use as a table and to be written.
+    #[inline(always)]
+    pub(crate) fn take_page(&self, entry: u64, mfn: Mfn, writable: bool, owner: PageOwner<'_>) -> Result<u64, Errno> {
+        if let PageOwner::Domain(owner) = owner
+            && let Some(frame) = frame_table::ram(mfn)
+            && frame.get(owner.id)
+        {
+            if !writable || frame.try_get_writable() {
+                return Ok(entry);
+            }
+            return self.take_writable(entry, mfn, frame);
+        }
+        self.take_other(entry, mfn, writable, owner)
+    }
+
+    /// Adds a writable reference to a general one, which goes if that fails.
+    #[inline(never)]
+    fn take_writable(&self, entry: u64, mfn: Mfn, frame: &'static Frame) -> Result<u64, Errno> {
+        if type_ref::get_writable(frame).is_err() && !self.reclaim_for_writing(frame) {
+            put_page(mfn, frame);
+            return Err(Errno::EBUSY);
+        }
+        Ok(entry)
+    }
+
+    /// Devices, pages named by DOMID_IO or DOMID_XEN, and pages that are not the owner's.
+    #[inline(never)]
+    fn take_other(&self, entry: u64, mfn: Mfn, writable: bool, owner: PageOwner<'_>) -> Result<u64, Errno> {
         let Some(frame) = frame_table::ram(mfn) else {
             return self.take_device(entry, mfn, owner);
         };
@@ -122,11 +170,7 @@ impl Mmu<'_> {
         if !owner.is_some_and(|owner| frame.get(owner)) {
             return Err(Errno::EBUSY);
         }
-        if writable && type_ref::get_writable(frame).is_err() && !self.reclaim_for_writing(frame) {
-            put_page(mfn, frame);
-            return Err(Errno::EBUSY);
-        }
-        Ok(entry)
+        if writable { self.take_writable(entry, mfn, frame) } else { Ok(entry) }
     }
 
     /// A table left partial by an operation that was never repeated is nobody's: finish it when its owner wants to write.
@@ -201,7 +245,8 @@ impl Mmu<'_> {
             match frame.get_type(wanted) {
                 Ok(Taken::Ready) => return Ok(()),
                 Ok(Taken::Retyped(old)) => {
-                    if old != PageType::None {
+                    // What was such a table last has not been writable since.
+                    if old != PageType::None && old != wanted {
                         flush::everyone_since(frame.stamp());
                     }
                     return self.promote_from(mfn, frame, wanted, 0, budget);
@@ -285,12 +330,12 @@ impl Mmu<'_> {
 
     /// Takes the references of entries `from ..`; on failure says how far it came.
     fn promote_entries(&self, mfn: Mfn, level: Level, from: u16, budget: &mut Budget) -> Result<(), (u16, MmuError)> {
+        if level == Level::L1 {
+            return self.promote_pages(mfn, from, budget);
+        }
         let table = map::words(mfn);
         let cx = self.context(false);
         let owner = PageOwner::Domain(self.domain);
-        if level == Level::L1 && budget.spend(u32::from(ENTRIES - from.min(ENTRIES))).is_err() {
-            return Err((from, MmuError::Preempted));
-        }
         // A demotion may have stopped inside the child just below the mark: its reference is there, its contents are not.
         if let Some(last) = from.checked_sub(1)
             && let Some(slot) = table.get(usize::from(last))
@@ -314,7 +359,7 @@ impl Mmu<'_> {
             if entry & validate::PRESENT == 0 || (level == Level::L4 && !validate::is_guest_slot(index.into())) {
                 continue;
             }
-            if level != Level::L1 && budget.spend(1).is_err() {
+            if budget.spend(1).is_err() {
                 return Err((index, MmuError::Preempted));
             }
             let taken = validate::check(level, entry, &cx)
@@ -324,6 +369,42 @@ impl Mmu<'_> {
                 Ok(adjusted) if adjusted != entry => slot.store(adjusted, Ordering::Relaxed),
                 Ok(_) => {}
                 Err(error) => return Err((index, error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// [`Self::promote_entries`] of an L1, eight entries at a time: most are empty, and looking costs less than taking.
+    fn promote_pages(&self, mfn: Mfn, from: u16, budget: &mut Budget) -> Result<(), (u16, MmuError)> {
+        let cx = self.context(false);
+        let owner = PageOwner::Domain(self.domain);
+        let (groups, _) = map::words(mfn).as_chunks::<GROUP>();
+        let done = usize::from(from) / GROUP;
+        if budget.spend(groups.len().saturating_sub(done) as u32).is_err() {
+            return Err((from, MmuError::Preempted));
+        }
+        for (group, base) in groups.iter().zip((0_u16..).step_by(GROUP)).skip(done) {
+            if !has_present(group) {
+                continue;
+            }
+            // A table that is partial within this group has references for the entries before.
+            let first = from.max(base);
+            if budget.spend(GROUP as u32).is_err() {
+                return Err((first, MmuError::Preempted));
+            }
+            for (slot, index) in group.iter().zip(base..).skip(usize::from(first.wrapping_sub(base))) {
+                let entry = slot.load(Ordering::Relaxed);
+                if entry & validate::PRESENT == 0 {
+                    continue;
+                }
+                let adjusted = validate::check(Level::L1, entry, &cx)
+                    .and_then(|entry| {
+                        self.take_page(entry, validate::target(entry), entry & validate::WRITABLE != 0, owner)
+                    })
+                    .map_err(|errno| (index, errno.into()))?;
+                if adjusted != entry {
+                    slot.store(adjusted, Ordering::Relaxed);
+                }
             }
         }
         Ok(())
@@ -353,11 +434,10 @@ impl Mmu<'_> {
         from: u16,
         budget: &mut Budget,
     ) -> Result<(), MmuError> {
-        let table = map::words(mfn);
-        if level == Level::L1 && budget.spend(from.into()).is_err() {
-            frame.set_partial(from);
-            return Err(MmuError::Preempted);
+        if level == Level::L1 {
+            return demote_pages(mfn, frame, from, budget);
         }
+        let table = map::words(mfn);
         for (index, slot) in (0..ENTRIES).zip(table).take(from.into()).rev() {
             let entry = slot.load(Ordering::Relaxed);
             if entry & validate::PRESENT == 0 || (level == Level::L4 && !validate::is_guest_slot(index.into())) {
@@ -431,7 +511,44 @@ impl Mmu<'_> {
     }
 }
 
+/// [`Mmu::demote_from`] of an L1, eight entries at a time.
+fn demote_pages(mfn: Mfn, frame: &'static Frame, from: u16, budget: &mut Budget) -> Result<(), MmuError> {
+    let (groups, _) = map::words(mfn).as_chunks::<GROUP>();
+    let end = usize::from(from);
+    let used = end.div_ceil(GROUP);
+    if budget.spend(used as u32).is_err() {
+        frame.set_partial(from);
+        return Err(MmuError::Preempted);
+    }
+    for (number, group) in groups.iter().enumerate().take(used).rev() {
+        let base = number * GROUP;
+        if !has_present(group) {
+            continue;
+        }
+        // A table that is partial within this group has references for the entries before only.
+        let held = end.saturating_sub(base).min(GROUP);
+        if budget.spend(GROUP as u32).is_err() {
+            frame.set_partial(base.saturating_add(held) as u16);
+            return Err(MmuError::Preempted);
+        }
+        for slot in group.iter().take(held) {
+            let entry = slot.load(Ordering::Relaxed);
+            if entry & validate::PRESENT != 0 {
+                put_mapped_page(validate::target(entry), entry & validate::WRITABLE != 0);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Is any entry of a group present?
+#[inline(always)]
+fn has_present(group: &[AtomicU64; GROUP]) -> bool {
+    group.iter().fold(0, |all, slot| all | slot.load(Ordering::Relaxed)) & validate::PRESENT != 0
+}
+
 /// Drops what an L1 entry held: devices hold nothing.
+#[inline(always)]
 pub(crate) fn put_mapped_page(mfn: Mfn, writable: bool) {
     if let Some(frame) = frame_table::ram(mfn) {
         if writable {
@@ -443,7 +560,7 @@ pub(crate) fn put_mapped_page(mfn: Mfn, writable: bool) {
 
 fn promote_descriptors(mfn: Mfn, frame: &'static Frame) -> Result<(), Failed> {
     let table = map::words(mfn);
-    let safe = |slot: &core::sync::atomic::AtomicU64| descriptor::make_safe(slot.load(Ordering::Relaxed));
+    let safe = |slot: &AtomicU64| descriptor::make_safe(slot.load(Ordering::Relaxed));
     if table.iter().any(|slot| safe(slot).is_none()) {
         frame.clear_type(flush::clock());
         return Err(Failed { error: Errno::EINVAL.into(), kept: false });

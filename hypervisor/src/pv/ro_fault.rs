@@ -4,13 +4,12 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::budget::Budget;
 use crate::domain::vcpu::{Vcpu, VcpuState};
 use crate::mm::frame_table;
 use crate::mm::guest_access;
 use crate::mm::page_type::{Level, PageType};
 use crate::pv::decode_write::{self, AddressRegisters};
-use crate::pv::mmu_update::{self, Aftermath, Marks, Slot};
+use crate::pv::mmu_update::{self, Marks, Slot};
 use crate::pv::promote::PageOwner;
 use crate::pv::{rmw, validate};
 use crate::x86::context;
@@ -39,8 +38,7 @@ pub(crate) fn write(vcpu: &Vcpu, state: &mut VcpuState, address: u64) -> bool {
     let Some(root) = state.kernel_root else { return false };
     let domain = &vcpu.domain;
     // Which frame is it? Looked up without the lock first: most write faults are not this.
-    let Ok(mapping) = mmu_update::find_l1(root, address) else { return false };
-    let entry = mapping.read();
+    let Ok(entry) = mmu_update::peek_l1(root, address) else { return false };
     let mfn = validate::target(entry);
     let is_l1 = |frame: &&'static crate::mm::page_type::Frame| {
         frame.is_used_as(PageType::Table(Level::L1)) && frame.owner() == Some(domain.id)
@@ -63,18 +61,17 @@ pub(crate) fn write(vcpu: &Vcpu, state: &mut VcpuState, address: u64) -> bool {
     if frame_table::ram(mfn).filter(is_l1).is_none() {
         return false;
     }
-    let slot = Slot { table: mfn, level: Level::L1, index: (target & 0xfff) as usize / 8 };
+    let slot = Slot::new(mfn, Level::L1, target >> 3);
     let shift = (target & 7).wrapping_mul(8) as u32;
     let width_mask = if op.size == 8 { !0 } else { (1_u64 << (size.wrapping_mul(8) as u32 & 63)).wrapping_sub(1) };
     let old = slot.read();
     let effect = rmw::execute(&op, old >> shift & width_mask, &Registers(&regs), regs.rflags);
     if let Some(value) = effect.memory {
         let new = old & !(width_mask << shift) | (value & width_mask) << shift;
-        let mut after = Aftermath::default();
         let owner = PageOwner::Domain(domain);
         // The processor may set marks in the old entry meanwhile; as on Xen, a plain write loses them and an exchange of a
         // live entry is followed by the guest's own flush.
-        if mmu_update::update(&mmu, slot, new, Marks::Discard, owner, &mut Budget::unlimited(), &mut after).is_err() {
+        if mmu_update::update_l1(&mmu, slot, new, Marks::Discard, owner).is_err() {
             return false;
         }
     }

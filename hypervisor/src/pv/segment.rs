@@ -12,7 +12,6 @@ use hypercalls::frame::Mfn;
 use crate::domain::Domain;
 use crate::domain::vcpu::VcpuState;
 use crate::mm::host_pt;
-use crate::mm::page_type::Level;
 use crate::pv::call::Cx;
 use crate::pv::mmu_update;
 use crate::pv::promote::put_descriptor_page;
@@ -138,10 +137,10 @@ pub(crate) fn ldt_fault(domain: &Domain, state: &mut VcpuState, offset: u64) -> 
     let Some(root) = state.kernel_root else { return false };
     let page = (offset >> 12) as usize;
     let mmu = domain.lock_mmu();
-    let Ok(slot) = mmu_update::find_l1(root, state.ldt_base.wrapping_add(offset & !0xfff)) else { return false };
+    let Ok(slot) = mmu_update::find_l1(&mmu, root, state.ldt_base.wrapping_add(offset & !0xfff)) else { return false };
     let entry = slot.read();
     let mfn = validate::target(entry);
-    if slot.level != Level::L1 || entry & validate::PRESENT == 0 || mmu.get_descriptor_page(mfn).is_err() {
+    if entry & validate::PRESENT == 0 || mmu.get_descriptor_page(mfn).is_err() {
         return false;
     }
     let Some(known) = state.ldt_frames.get_mut(page) else { return false };

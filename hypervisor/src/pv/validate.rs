@@ -63,11 +63,13 @@ pub(crate) const FIRST_XEN_SLOT: usize = 256;
 pub(crate) const END_XEN_SLOT: usize = 272;
 
 /// Whether an L4 slot is the guest's to fill. The others are ignored at promotion and may not be updated.
+#[inline(always)]
 pub(crate) fn is_guest_slot(slot: usize) -> bool {
     !(FIRST_XEN_SLOT..END_XEN_SLOT).contains(&slot)
 }
 
 /// The frame an entry points at.
+#[inline(always)]
 pub(crate) fn target(entry: u64) -> Mfn {
     Mfn::from_addr(entry & ADDRESS)
 }
@@ -106,6 +108,7 @@ pub(crate) enum References {
 }
 
 /// The references that a valid entry of a table at `level` stands for.
+#[inline(always)]
 pub(crate) fn references(level: Level, entry: u64) -> References {
     if entry & PRESENT == 0 {
         return References::None;
@@ -125,6 +128,16 @@ pub(crate) enum Update {
         /// What to write.
         entry: u64,
     },
+    /// The same page of the same cache type, which may be written from now on or no more: write `entry`; only the writable
+    /// type reference is taken or dropped. Not for devices: those go the way of [`Update::Replace`].
+    Access {
+        /// What to write.
+        entry: u64,
+        /// The page.
+        mfn: Mfn,
+        /// It may be written from now on.
+        writable: bool,
+    },
     /// Take `take`, write `entry`, drop `drop`. A device page's entry goes through [`for_device`] first.
     Replace {
         /// What to write.
@@ -139,6 +152,7 @@ pub(crate) enum Update {
 /// Decides an update of a live entry from `old` to the guest's `new`.
 ///
 /// EINVAL: a flag the guest may not set, a table beyond the machine's addresses, or a foreign one.
+#[inline(always)]
 pub(crate) fn update(level: Level, old: u64, new: u64, cx: &Context) -> Result<Update, Errno> {
     if level != Level::L1 && cx.is_foreign {
         return Err(Errno::EINVAL);
@@ -146,9 +160,17 @@ pub(crate) fn update(level: Level, old: u64, new: u64, cx: &Context) -> Result<U
     if new & PRESENT == 0 {
         return Ok(Update::Replace { entry: new, take: References::None, drop: references(level, old) });
     }
-    if let Some(entry) = flags_only(level, old, new) {
-        return Ok(Update::FlagsOnly { entry });
+    let entry = adjust(level, new);
+    match changed(level, old, entry) {
+        0 => return Ok(Update::FlagsOnly { entry }),
+        WRITABLE => return Ok(Update::Access { entry, mfn: target(entry), writable: entry & WRITABLE != 0 }),
+        _ => {}
     }
+    replace(level, old, new, cx)
+}
+
+/// The update of an entry of which nothing is known: [`update`] without its short cuts.
+pub(crate) fn replace(level: Level, old: u64, new: u64, cx: &Context) -> Result<Update, Errno> {
     let entry = check(level, new, cx)?;
     Ok(Update::Replace { entry, take: references(level, entry), drop: references(level, old) })
 }
@@ -156,6 +178,7 @@ pub(crate) fn update(level: Level, old: u64, new: u64, cx: &Context) -> Result<U
 /// Checks one entry on its own, as at promotion of a whole table, and returns it as it has to stand in the table.
 ///
 /// EINVAL as for [`update`]. An entry that is not present may hold anything.
+#[inline(always)]
 pub(crate) fn check(level: Level, entry: u64, cx: &Context) -> Result<u64, Errno> {
     if entry & PRESENT == 0 {
         return Ok(entry);
@@ -172,20 +195,23 @@ pub(crate) fn check(level: Level, entry: u64, cx: &Context) -> Result<u64, Errno
     Ok(adjust(level, entry))
 }
 
-/// The change keeps frame, presence, cache type and, for pages, writability: no reference changes hands. What the guest may
-/// not set differs from a checked old entry, so it cannot pass here.
-fn flags_only(level: Level, old: u64, new: u64) -> Option<u64> {
+/// What an update of a present entry changes apart from bits without consequence: for 0 frame, presence, cache type and, for
+/// pages, writability stay, and no reference changes hands. What the guest may not set differs from a checked old entry, so
+/// it shows here; so does everything in an entry that was not present.
+#[inline(always)]
+fn changed(level: Level, old: u64, entry: u64) -> u64 {
     const FREE: u64 = ACCESSED | DIRTY | NO_EXECUTE | AVAILABLE | AVAILABLE_HIGH | USER;
-    let entry = adjust(level, new);
     let free = match level {
         Level::L1 => FREE | GLOBAL,
         // Tables are only reached through the walk: the bit limits the walk and gives no access to the table.
         Level::L2 | Level::L3 | Level::L4 => FREE | WRITABLE,
     };
-    (old & PRESENT != 0 && (old ^ entry) & !free == 0).then_some(entry)
+    // Entry is present: an old one that is not differs in that bit.
+    (old ^ entry) & !free
 }
 
 /// Guest kernels run at CPL 3: all their pages must be user pages, and a software bit remembers which were not.
+#[inline(always)]
 fn adjust(level: Level, entry: u64) -> u64 {
     match level {
         // A kernel page may say that it is global, which means nothing while CR4.PGE is off.
@@ -197,6 +223,7 @@ fn adjust(level: Level, entry: u64) -> u64 {
 }
 
 /// The L1 entry for a granted page: never executable, of the kernel unless `user`; `available` goes to bits 9 to 11.
+#[inline(always)]
 pub(crate) fn for_grant(mfn: Mfn, writable: bool, user: bool, available: u64) -> u64 {
     let mut entry = mfn.to_addr() & ADDRESS | PRESENT | ACCESSED | DIRTY | NO_EXECUTE | available << 9 & AVAILABLE;
     if writable {
@@ -221,6 +248,7 @@ pub(crate) fn for_device(entry: u64, is_read_only: bool) -> u64 {
 }
 
 /// The new entry with the processor's accessed and dirty marks of the old one kept (`MMU_PT_UPDATE_PRESERVE_AD`).
+#[inline(always)]
 pub(crate) fn preserve_marks(old: u64, new: u64) -> u64 {
     new | old & (ACCESSED | DIRTY)
 }
@@ -299,9 +327,16 @@ mod tests {
         let old = check(Level::L1, FRAME | PRESENT | WRITABLE, &CX).unwrap();
         assert_eq!(update(Level::L1, old, old | DIRTY, &CX), Ok(Update::FlagsOnly { entry: old | DIRTY }));
         let page = |writable| References::Page { mfn: Mfn::from_addr(FRAME), writable };
+        let access = |entry, writable| Ok(Update::Access { entry, mfn: Mfn::from_addr(FRAME), writable });
+        assert_eq!(update(Level::L1, old, old & !WRITABLE, &CX), access(old & !WRITABLE, false));
+        assert_eq!(update(Level::L1, old & !WRITABLE, old | DIRTY, &CX), access(old | DIRTY, true));
         assert_eq!(
-            update(Level::L1, old, old & !WRITABLE, &CX),
+            replace(Level::L1, old, old & !WRITABLE, &CX),
             Ok(Update::Replace { entry: old & !WRITABLE, take: page(false), drop: page(true) })
+        );
+        assert_eq!(
+            update(Level::L1, 0, old, &CX),
+            Ok(Update::Replace { entry: old, take: page(true), drop: References::None })
         );
         assert_eq!(
             update(Level::L1, old, 0, &CX),
@@ -345,12 +380,20 @@ mod tests {
             let allowed = ALLOWED | GLOBAL | ADDRESS & low_bits(40);
             let Ok(old) = check(level, old & allowed | PRESENT, &cx) else { return Ok(()) };
             let new = old ^ (flip & narrow & !ADDRESS);
+            // One bit alone, too: many flips at once are rarely harmless.
+            let new = if narrow & 1 != 0 { old ^ (1 << (flip & 63) & !ADDRESS) } else { new };
             match update(level, old, new, &cx) {
                 Ok(Update::FlagsOnly { entry }) => {
                     prop_assert_eq!(references(level, entry), references(level, old));
                     prop_assert_eq!(check(level, entry, &cx), Ok(entry));
                     prop_assert_eq!(entry & (CACHE | PRESENT | ADDRESS), old & (CACHE | PRESENT | ADDRESS));
                     prop_assert!(entry & USER != 0);
+                }
+                Ok(Update::Access { entry, mfn, writable }) => {
+                    prop_assert_eq!(level, Level::L1);
+                    prop_assert_eq!(references(level, entry), References::Page { mfn, writable });
+                    prop_assert_eq!(references(level, old), References::Page { mfn, writable: !writable });
+                    prop_assert_eq!(check(level, entry, &cx), Ok(entry));
                 }
                 Ok(Update::Replace { entry, take, drop }) => {
                     prop_assert_eq!(take, references(level, entry));
