@@ -65,10 +65,20 @@ pub(crate) struct Failure {
     remedy: Option<String>,
 }
 
+/// The system's words for an error, without Rust's ` (os error N)`: the number says nothing to whoever reads the words.
+fn without_error_numbers(mut text: String) -> String {
+    const START: &str = " (os error ";
+    while let Some(start) = text.find(START) {
+        let Some(end) = text.get(start..).and_then(|rest| rest.find(')')) else { break };
+        text.replace_range(start..=start.saturating_add(end), "");
+    }
+    text
+}
+
 impl Failure {
     /// A failure for this reason.
     pub(crate) fn new(class: Class, why: impl fmt::Display) -> Self {
-        Self { class, steps: Vec::new(), why: why.to_string(), remedy: None }
+        Self { class, steps: Vec::new(), why: without_error_numbers(why.to_string()), remedy: None }
     }
 
     /// What to do about it. A remedy given further in stays: it knows more.
@@ -174,6 +184,13 @@ impl<T, E: Into<Failure>> At<T> for Result<T, E> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_systems_error_numbers_are_left_out() {
+        let why = "kernel /none: No such file or directory (os error 2); create it";
+        assert_eq!(Failure::new(Class::Image, why).to_string(), "kernel /none: No such file or directory; create it");
+        assert_eq!(without_error_numbers("a (os error".into()), "a (os error");
+    }
 
     #[test]
     fn a_failure_reads_from_the_outside_in() {

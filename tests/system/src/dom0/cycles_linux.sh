@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # A hundred Linux domains with disk and interface, eight at a time, come and go; nothing of them stays.
-cycle() { # cycle NAME NUMBER: a quarter live until they are up, the others die at some moment of their boot
+cycle() { # cycle NAME NUMBER: two of twelve live until they are up, the others die at some moment of their boot
     xn create -q /tmp/$1.cfg || { bad "create $1 $2"; return; }
-    case $(($2 % 4)) in
+    case $(($2 % 6)) in
     0) ready $1 120 || bad "ready $1 $2: $(tail -n 3 $(log $1) | tr '\n' '|')" ;;
-    *) usleep $(($2 * 7919 % 2500 * 1000)) ;;
+    *) usleep $(($2 * 7919 % 1500 * 1000)) ;;
     esac
     xn destroy $1 || bad "destroy $1 $2"
     echo "note $1: cycle $2 ends at $(since $start) s"
