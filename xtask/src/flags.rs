@@ -94,6 +94,12 @@ pub(crate) enum BenchGroup {
     Micro,
     /// A Linux kernel's system calls, faults, processes and signals, in dom0 and in a domU
     Linux,
+    /// Disks and the network, in dom0 and in a domU
+    Io,
+    /// Creation, end and wake-up of the 1st, 8th, 64th and 256th domain
+    Scale,
+    /// The way to dom0 and its /init, xn beside xl, memory that the hypervisor takes, an idle machine's CPU time
+    Boot,
 }
 
 impl BenchGroup {
@@ -102,6 +108,9 @@ impl BenchGroup {
         match self {
             Self::Micro => "micro",
             Self::Linux => "linux",
+            Self::Io => "io",
+            Self::Scale => "scale",
+            Self::Boot => "boot",
         }
     }
 }

@@ -8,6 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// GRUB's last words on the serial console, when everything is loaded.
+pub const HANDOVER: &str = "GRUB hands over";
+
 /// What a CD image boots.
 pub struct Contents<'a> {
     /// The hypervisor and its options; none: Linux alone.
@@ -60,6 +63,7 @@ pub fn write(contents: &Contents<'_>, to: &Path) -> Result<()> {
             }
         }
     }
+    entry.push_str(&format!("    echo '{HANDOVER}'\n"));
     let menu = format!(
         "serial --unit=0 --speed=115200\nterminal_input serial console\nterminal_output serial console\n\
          set timeout=0\nset timeout_style=hidden\nmenuentry 'Debian GNU/Linux' {{\n{entry}}}\n"

@@ -335,6 +335,22 @@ impl Running {
         }
     }
 
+    /// The CPU time that QEMU has used so far, in all its threads.
+    ///
+    /// # Errors
+    /// When the machine has gone.
+    pub fn cpu_time(&self) -> Result<Duration> {
+        let mut total = 0;
+        let tasks = format!("/proc/{}/task", self.child.id());
+        for task in fs::read_dir(&tasks).context("the machine has gone")? {
+            // A thread that has ended since was a short-lived one.
+            let Ok(text) = fs::read_to_string(task?.path().join("schedstat")) else { continue };
+            let ns: u64 = text.split_whitespace().next().unwrap_or_default().parse().context("schedstat")?;
+            total += ns;
+        }
+        Ok(Duration::from_nanos(total))
+    }
+
     /// The text on the VGA screen (80 by 25), lines with trailing blanks removed.
     ///
     /// # Errors

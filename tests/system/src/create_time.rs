@@ -34,13 +34,10 @@ fn create_time(context: &Context) -> Result<Outcome> {
     if context.hypervisor != Hypervisor::Xenolith || !context.oracle {
         return Ok(Outcome::Skip("it compares Xenolith with Xen".into()));
     }
-    let script = include_str!("dom0/create_time.sh");
+    let body = include_str!("dom0/create_time.sh");
     let on_xen = Context { hypervisor: Hypervisor::Xen, ..context.clone() };
-    let ours = machine(context, toolstack::tools()?)?;
-    let theirs = machine(&on_xen, xl::toolstack()?)?;
-    let mut ours = start(context, &ours, &format!("TOOL=xn\n. /xt/prelude\n{script}"))?;
-    let mut theirs =
-        start(&on_xen, &theirs, &format!("{}\n. /xt/prelude\n{script}", include_str!("dom0/xl_start.sh")))?;
+    let mut ours = start(context, &machine(context)?, &script(context.hypervisor, body))?;
+    let mut theirs = start(&on_xen, &machine(&on_xen)?, &script(on_xen.hypervisor, body))?;
     // Both have come to their first turn before either starts.
     ours.finish_turn()?;
     theirs.finish_turn()?;
@@ -52,11 +49,15 @@ fn create_time(context: &Context) -> Result<Outcome> {
     Ok(judge(&ours, &theirs))
 }
 
-fn machine(context: &Context, tools: Vec<harness::initramfs::ExtraFile>) -> Result<Spec> {
+/// A machine whose hypervisor's own toolstack creates domains: `xn` on Xenolith, `xl` on Xen.
+///
+/// # Errors
+/// When something of it is not built or cannot be had.
+pub fn machine(context: &Context) -> Result<Spec> {
     let mut spec = spec(context);
     spec.machine.memory_mib = 2048;
     spec.hv_cmdline = "dom0_mem=1280M,max:1280M".into();
-    spec.files = tools;
+    spec.files = if context.hypervisor == Hypervisor::Xen { xl::toolstack()? } else { toolstack::tools()? };
     spec.files.extend(toolstack::guest(Series::V6_1)?);
     let guest = paths::products().join("guests/domu_idle");
     spec.files.push(("/boot/guest/domu_idle".into(), 0o644, fs::read(guest)?));
@@ -64,6 +65,13 @@ fn machine(context: &Context, tools: Vec<harness::initramfs::ExtraFile>) -> Resu
     spec.files.push(("/xt/vmlinux".into(), 0o644, fs::read(unpacked_kernel()?)?));
     spec.files.push(("/xt/prelude".into(), 0o644, host::PRELUDE.into()));
     Ok(spec)
+}
+
+/// `body` behind the prelude; `$TOOL` is the toolstack, and runs.
+#[must_use]
+pub fn script(hypervisor: Hypervisor, body: &str) -> String {
+    let start = if hypervisor == Hypervisor::Xen { include_str!("dom0/xl_start.sh") } else { "TOOL=xn" };
+    format!("{start}\n. /xt/prelude\n{body}")
 }
 
 /// The ELF inside Debian's bzImage, which is an xz stream.

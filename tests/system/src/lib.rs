@@ -9,7 +9,7 @@ mod bad_input;
 mod boot;
 mod boot_time;
 mod clock;
-mod create_time;
+pub mod create_time;
 mod demo;
 mod devices;
 mod dmesg;

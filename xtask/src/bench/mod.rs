@@ -2,13 +2,17 @@
 //! `cargo xtask bench`: what things cost on Xenolith, beside Debian's Xen or the bare machine, measured in one run, the two taking
 //! turns. Every row is a cost: less is better, and its ratio is ours by the peer's.
 
+mod boot;
+mod elf;
 mod history;
+mod io;
 mod linux;
 mod micro;
 mod picture;
 mod progress;
 mod report;
 mod row;
+mod scale;
 mod stats;
 mod turns;
 
@@ -16,6 +20,7 @@ use crate::build;
 use crate::flags::{BenchArgs, BenchGroup};
 use crate::tools::{self, Need};
 use anyhow::{Result, bail};
+use clap::ValueEnum;
 use harness::dom0::Hypervisor;
 use progress::Progress;
 use row::{Rows, Targets};
@@ -63,7 +68,7 @@ impl Setup {
     pub(crate) fn held_to(&self, targets: Targets) -> Targets {
         match self.peer {
             Peer::Xen => targets,
-            Peer::Bare => Targets { at_most: None, own: &[], exceptions: &[], ..targets },
+            Peer::Bare => Targets { usual: None, own: &[], exceptions: &[], ..targets },
         }
     }
 }
@@ -115,8 +120,8 @@ fn groups(arguments: &BenchArgs, peer: Peer) -> Vec<BenchGroup> {
         return arguments.groups.clone();
     }
     match peer {
-        Peer::Xen => vec![BenchGroup::Micro, BenchGroup::Linux],
-        Peer::Bare => vec![BenchGroup::Linux],
+        Peer::Xen => BenchGroup::value_variants().to_vec(),
+        Peer::Bare => vec![BenchGroup::Linux, BenchGroup::Io, BenchGroup::Boot],
     }
 }
 
@@ -124,6 +129,9 @@ fn measure(group: BenchGroup, setup: &Setup) -> Result<Rows> {
     match group {
         BenchGroup::Micro => micro::run(setup),
         BenchGroup::Linux => linux::run(setup),
+        BenchGroup::Io => io::run(setup),
+        BenchGroup::Scale => scale::run(setup),
+        BenchGroup::Boot => boot::run(setup),
     }
 }
 

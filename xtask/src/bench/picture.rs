@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Rows as a picture: one bar each, as long as the ratio, in an SVG file.
 
-use super::row::Row;
+use super::row::{Limit, Row};
 use std::fmt::Write;
 
 const ROW: usize = 22;
@@ -55,7 +55,7 @@ pub(crate) fn svg(rows: &[Row], title: &str) -> String {
              <text x=\"{:.1}\" y=\"{base}\">{ratio:.2}</text>",
             LEFT + length + 6.0
         ));
-        if let Some(most) = row.at_most {
+        if let Some(Limit::Ratio(most)) = row.limit {
             let x = LEFT + most.min(LONGEST) * UNIT;
             line(format_args!("<rect x=\"{:.1}\" y=\"{top}\" width=\"2\" height=\"16\" fill=\"black\"/>", x - 1.0));
         }
@@ -79,7 +79,7 @@ mod tests {
             unit: "us".into(),
             ours,
             peer: vec![100.0],
-            at_most: Some(0.5),
+            limit: Some(Limit::Ratio(0.5)),
             exception: None,
         }
     }

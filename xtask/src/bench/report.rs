@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Rows as a table for people.
 
-use super::row::Row;
+use super::row::{Limit, Row};
 use super::stats;
 use std::fmt::Write;
 
@@ -14,18 +14,22 @@ pub(crate) fn table(rows: &[Row], peer: &str) -> String {
         let _ = writeln!(text, "{words}");
     };
     line(format_args!(
-        "{:width$}  {:>13}  {:>11}  {:>11}  {:>6}  {:>7}  {:>7}",
+        "{:width$}  {:>13}  {:>11}  {:>11}  {:>6}  {:>8}  {:>7}",
         "row", "unit", "xenolith", peer, "ratio", "at most", "spread"
     ));
     for row in rows {
-        let most = row.at_most.map_or_else(|| "-".into(), |most| format!("{most:.2}"));
+        let most = match row.limit {
+            None => "-".into(),
+            Some(Limit::Ratio(most)) => format!("{most:.2}"),
+            Some(Limit::Value(most)) => format!("{} {}", number(most), row.unit),
+        };
         let mark = match row.is_over() {
             _ if row.is_wrong() => "  OVER",
             true => "  over (see below)",
             false => "",
         };
         line(format_args!(
-            "{:width$}  {:>13}  {:>11}  {:>11}  {:>6.3}  {most:>7}  {:>6.1}%{mark}",
+            "{:width$}  {:>13}  {:>11}  {:>11}  {:>6.3}  {most:>8}  {:>6.1}%{mark}",
             row.name,
             row.unit,
             number(row.our_median()),
@@ -72,7 +76,7 @@ mod tests {
             unit: "us".into(),
             ours: vec![ours],
             peer: vec![100.0],
-            at_most: Some(0.5),
+            limit: Some(Limit::Ratio(0.5)),
             exception,
         }
     }

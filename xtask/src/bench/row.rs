@@ -32,6 +32,15 @@ pub(crate) enum Side {
     Peer,
 }
 
+/// What a row is held to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Limit {
+    /// The largest ratio.
+    Ratio(f64),
+    /// The largest value of ours, in the row's unit, whatever the peer has.
+    Value(f64),
+}
+
 /// A row with all its values.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Row {
@@ -40,8 +49,7 @@ pub(crate) struct Row {
     pub(crate) unit: String,
     pub(crate) ours: Vec<f64>,
     pub(crate) peer: Vec<f64>,
-    /// The largest ratio that is allowed.
-    pub(crate) at_most: Option<f64>,
+    pub(crate) limit: Option<Limit>,
     /// Why the row may be over it, and what was tried.
     pub(crate) exception: Option<&'static str>,
 }
@@ -65,12 +73,14 @@ impl Row {
         self.our_median() / self.peer_median()
     }
 
-    /// Whether the ratio is over what is allowed; a missing one is.
+    /// Whether it is over what is allowed; a missing value is.
     pub(crate) fn is_over(&self) -> bool {
-        self.at_most.is_some_and(|most| {
-            let within = self.ratio() <= most;
-            !within
-        })
+        let within = match self.limit {
+            None => true,
+            Some(Limit::Ratio(most)) => self.ratio() <= most,
+            Some(Limit::Value(most)) => self.our_median() <= most,
+        };
+        !within
     }
 
     /// Over, and nothing says why.
@@ -89,7 +99,8 @@ impl Row {
             group: self.group,
             spread: self.spread(),
             rounds: self.ours.len().min(self.peer.len()),
-            at_most: self.at_most,
+            at_most_ratio: self.limit.and_then(|limit| if let Limit::Ratio(most) = limit { Some(most) } else { None }),
+            at_most: self.limit.and_then(|limit| if let Limit::Value(most) = limit { Some(most) } else { None }),
             exception: self.exception,
         }
     }
@@ -107,6 +118,8 @@ pub(crate) struct Record<'a> {
     spread: f64,
     rounds: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
+    at_most_ratio: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     at_most: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     exception: Option<&'static str>,
@@ -117,10 +130,10 @@ pub(crate) struct Record<'a> {
 pub(crate) struct Targets {
     /// The name of the group.
     pub(crate) group: &'static str,
-    /// The largest ratio for rows that are not named.
-    pub(crate) at_most: Option<f64>,
-    /// Rows with a limit of their own.
-    pub(crate) own: &'static [(&'static str, f64)],
+    /// For rows that are not named.
+    pub(crate) usual: Option<Limit>,
+    /// Rows with a limit of their own, or with none.
+    pub(crate) own: &'static [(&'static str, Option<Limit>)],
     /// Rows that may be over their limit, and why.
     pub(crate) exceptions: &'static [(&'static str, &'static str)],
 }
@@ -139,14 +152,14 @@ impl Rows {
     pub(crate) fn add(&mut self, side: Side, measured: &Measured) {
         let at = self.rows.iter().position(|row| row.name == measured.row && row.unit == measured.unit);
         let at = at.unwrap_or_else(|| {
-            let Targets { group, at_most, own, exceptions } = self.targets;
+            let Targets { group, usual, own, exceptions } = self.targets;
             self.rows.push(Row {
                 group,
                 name: measured.row.clone(),
                 unit: measured.unit.clone(),
                 ours: Vec::new(),
                 peer: Vec::new(),
-                at_most: own.iter().find(|(name, _)| *name == measured.row).map(|(_, most)| *most).or(at_most),
+                limit: own.iter().find(|(name, _)| *name == measured.row).map_or(usual, |(_, limit)| *limit),
                 exception: exceptions.iter().find(|(name, _)| *name == measured.row).map(|(_, why)| *why),
             });
             self.rows.len() - 1
@@ -163,8 +176,12 @@ impl Rows {
 mod tests {
     use super::*;
 
-    const TARGETS: Targets =
-        Targets { group: "g", at_most: Some(0.5), own: &[("null", 0.3)], exceptions: &[("slow", "physics")] };
+    const TARGETS: Targets = Targets {
+        group: "g",
+        usual: Some(Limit::Ratio(0.5)),
+        own: &[("null", Some(Limit::Ratio(0.3))), ("size", Some(Limit::Value(1024.0))), ("free", None)],
+        exceptions: &[("slow", "physics")],
+    };
 
     fn rows(values: &[(&str, f64, f64)]) -> Vec<Row> {
         let mut rows = Rows::new(TARGETS);
@@ -191,9 +208,16 @@ mod tests {
 
     #[test]
     fn rows_are_held_to_their_limits() {
-        let rows = rows(&[("null", 40.0, 100.0), ("send", 40.0, 100.0), ("slow", 90.0, 100.0)]);
+        let rows = rows(&[
+            ("null", 40.0, 100.0),
+            ("send", 40.0, 100.0),
+            ("slow", 90.0, 100.0),
+            ("size", 1000.0, 500.0),
+            ("size2", 1000.0, 500.0),
+            ("free", 9.0, 1.0),
+        ]);
         let judged: Vec<_> = rows.iter().map(|row| (row.is_over(), row.is_wrong())).collect();
-        assert_eq!(judged, [(true, true), (false, false), (true, false)]);
+        assert_eq!(judged, [(true, true), (false, false), (true, false), (false, false), (true, true), (false, false)]);
     }
 
     #[test]

@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Two machines of the same QEMU settings that take turns, ours and its peer, and the rows that their scripts print.
 
-use super::row::{self, Rows, Side};
+use super::row::{self, Measured, Rows, Side};
 use super::{Peer, Setup};
 use anyhow::{Result, bail};
 use harness::debian::Series;
 use harness::dom0::{Hypervisor, Spec};
 use harness::paths;
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use system::turns::Player;
 
 /// The longest that one turn may take.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(900);
 
 const PRELUDE: &str = include_str!("../../../tests/system/src/dom0/bench_prelude.sh");
 
 /// A machine of two CPUs on `hypervisor` for the scripts, with the toolkit unless it is bare: `memory_mib`, of which dom0 has
 /// `dom0_mib`. Both sides have our tools: what differs is the hypervisor.
-pub(crate) fn machine(setup: &Setup, hypervisor: Hypervisor, memory_mib: u64, dom0_mib: u64) -> Result<Spec> {
+fn machine(setup: &Setup, hypervisor: Hypervisor, memory_mib: u64, dom0_mib: u64) -> Result<Spec> {
     let mut spec = Spec::new(hypervisor);
+    let guest = paths::products().join("guests/domu_idle");
+    spec.files.push(("/boot/guest/domu_idle".into(), 0o644, fs::read(guest)?));
     spec.machine.qemu.clone_from(&setup.qemu);
     spec.machine.cpus = 2;
     if hypervisor == Hypervisor::None {
@@ -33,19 +35,36 @@ pub(crate) fn machine(setup: &Setup, hypervisor: Hypervisor, memory_mib: u64, do
     Ok(spec)
 }
 
+/// [`machine`]s for ours and the peer with `programs` in dom0, and `body` as their script.
+pub(crate) fn pair(
+    setup: &Setup,
+    (memory_mib, dom0_mib): (u64, u64),
+    programs: &[&str],
+    (rounds, body): (usize, &str),
+) -> Result<[(Spec, String); 2]> {
+    let one = |hypervisor| -> Result<(Spec, String)> {
+        let mut spec = machine(setup, hypervisor, memory_mib, dom0_mib)?;
+        programs.iter().try_for_each(|name| add_program(&mut spec, name))?;
+        Ok((spec, script(hypervisor, rounds, body)))
+    };
+    let [ours, peer] = sides(setup.peer);
+    Ok([one(ours)?, one(peer)?])
+}
+
 /// Puts a program of the system tests into dom0.
-pub(crate) fn add_program(spec: &mut Spec, name: &str) -> Result<()> {
+fn add_program(spec: &mut Spec, name: &str) -> Result<()> {
     spec.files.push((format!("/xt/{name}"), 0o755, fs::read(paths::products().join("programs").join(name))?));
     Ok(())
 }
 
 /// The script behind its prelude.
-pub(crate) fn script(hypervisor: Hypervisor, rounds: usize, body: &str) -> String {
+fn script(hypervisor: Hypervisor, rounds: usize, body: &str) -> String {
     let bare = if hypervisor == Hypervisor::None { "BARE=yes" } else { "" };
     format!("ROUNDS={rounds} {bare}\n{PRELUDE}\n{body}")
 }
 
-/// Lets ours and the peer's machine run their scripts in turns, and adds what they print to `rows`.
+/// Lets ours and the peer's machine run their scripts in turns, and adds what they print to `rows`. In a turn in which a script says
+/// `idle ROW` and nothing else, QEMU's CPU time is the measurement.
 pub(crate) fn play(setup: &Setup, rows: &mut Rows, group: &str, machines: [(Spec, String); 2]) -> Result<()> {
     let mut players = Vec::new();
     for (side, (spec, script)) in [Side::Ours, Side::Peer].into_iter().zip(&machines) {
@@ -61,9 +80,16 @@ pub(crate) fn play(setup: &Setup, rows: &mut Rows, group: &str, machines: [(Spec
     let mut turn = 0;
     while players.iter().any(|(_, _, player)| !player.ended) {
         turn += 1;
-        for (_, hypervisor, player) in &mut players {
+        for (side, hypervisor, player) in &mut players {
             setup.progress.say(&format!("{group}: turn {turn} on {}", hypervisor.name()));
+            let said = player.said.len();
+            let (cpu, start) = (player.dom0.running.cpu_time()?, Instant::now());
             player.take_turn()?;
+            if let Some(row) = player.said[said..].iter().find_map(|line| line.strip_prefix("idle ")) {
+                let used = player.dom0.running.cpu_time()?.saturating_sub(cpu);
+                let value = used.as_secs_f64() / start.elapsed().as_secs_f64() * 100.0;
+                rows.add(*side, &Measured { row: row.into(), unit: "percent".into(), value });
+            }
         }
     }
     for (side, _, player) in &players {

@@ -9,8 +9,8 @@ for round in $(seq $ROUNDS); do
     if [ $BARE ]; then
         /xt/bench_linux dom0 | sed 'p; s/-dom0 /-domu /'
     else
-        /xt/bench_linux dom0 || bad "bench_linux in dom0: $?"
-        in_guest 10.76.0.9 '/tmp/bench_linux domu' || bad "bench_linux in a domU: $?"
+        rows fork-exec-dom0 /xt/bench_linux dom0
+        rows fork-exec-domu in_guest 10.76.0.9 '/tmp/bench_linux domu 2>&1'
     fi
 done
 ok bench

@@ -14,7 +14,14 @@ $3"
 }
 # bring ADDRESS FILE: puts it into the guest as /tmp/NAME
 bring() {
-    nc -l -p 5999 <$2 >/dev/null &
+    nc -l -p 5999 -e cat $2 &
     in_guest $1 "nc 10.76.0.1 5999 </dev/null >/tmp/${2##*/}; chmod 755 /tmp/${2##*/}"
-    wait $!
+    same brought "$(in_guest $1 "md5sum </tmp/${2##*/}")" "$(md5sum <$2)"
+}
+# rows LAST COMMAND...: runs it; a row of that name is what it prints last
+rows() {
+    last=$1; shift
+    got=$("$@" 2>&1)
+    echo "$got"
+    case $got in *"bench $last "*) ;; *) bad "$*: no row $last" ;; esac
 }
