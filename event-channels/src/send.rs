@@ -49,7 +49,7 @@ impl EventTable<'_> {
     }
 
     /// A send that does not leave the domain.
-    #[inline(never)]
+    #[inline]
     fn send_here(&mut self, port: Port) -> Result<SendEffect, EventError> {
         let channel = self.ports.get_mut(port).ok_or(EventError::BadPort)?;
         // Not one match: it would become a jump table.
@@ -81,7 +81,7 @@ impl EventTable<'_> {
 
     /// The receiving half of a send: raises `port` if it is still the other end of `from_port` of `from_dom`. Between the two locks
     /// either side may have closed or rebound its end; the event is then nobody's.
-    #[inline]
+    #[inline(always)]
     pub fn deliver_from(&mut self, port: Port, from_dom: DomId, from_port: Port) -> Delivery {
         let Some(channel) = self.ports.get_mut(port) else {
             return Delivery::Quiet;

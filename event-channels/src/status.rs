@@ -40,6 +40,7 @@ impl EventTable<'_> {
     /// # Errors
     /// [`EventError::BadPort`], [`EventError::XenOwnedStatus`].
     #[doc(alias = "EVTCHNOP_status")]
+    #[inline]
     pub fn status(&self, port: Port) -> Result<Status, EventError> {
         let channel = self.ports.get(port).ok_or(EventError::BadPort)?;
         if channel.consumer.is_some() {

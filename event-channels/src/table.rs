@@ -102,6 +102,13 @@ impl<'g> EventTable<'g> {
         self.dom
     }
 
+    /// Ports below this number have a channel, open or not; others do not exist yet.
+    #[inline]
+    #[must_use]
+    pub fn port_limit(&self) -> u32 {
+        self.ports.count()
+    }
+
     /// How many channels are open.
     #[must_use]
     pub const fn open_channels(&self) -> u32 {

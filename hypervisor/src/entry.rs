@@ -10,15 +10,16 @@ use alloc::sync::Arc;
 use core::mem::ManuallyDrop;
 use core::sync::atomic::Ordering;
 
-use crate::budget::Budget;
+use hypercalls::number::HypercallNumber;
+
 use crate::domain::vcpu::{Vcpu, VcpuState};
-use crate::hypercall::{Cx, dispatch};
+use crate::hypercall::dispatch;
 use crate::irq;
 use crate::mm::flush;
-use crate::pv::{crash, segment, traps};
+use crate::pv::{crash, iret, segment, traps};
 use crate::run::{self, Next};
 use crate::x86::percpu::{self, CpuLocal, softirq};
-use crate::x86::regs::{GuestRegs, VECTOR_SYSCALL};
+use crate::x86::regs::{EXIT_SYSRET, GO_IRET, GO_LEAVE, GO_SYSRET, GuestRegs, VECTOR_SYSCALL};
 use crate::x86::{instr, ipi, uaccess};
 
 const PAGE_FAULT: u64 = 14;
@@ -75,8 +76,99 @@ fn give_up(cpu: &CpuLocal) {
 #[unsafe(no_mangle)]
 extern "C" fn xenolith_guest_entry(_regs: *mut GuestRegs) -> *mut GuestRegs {
     let cpu = percpu::this();
+    if let Some((vcpu, state)) = current(cpu) {
+        match handle(cpu, &vcpu, state) {
+            Ok(()) if !run::is_asked(cpu) && run::deliver(&vcpu, state) => {
+                return &raw mut state.entry.regs;
+            }
+            Ok(()) => {}
+            Err(reason) => crash::domain(&vcpu, state, reason),
+        }
+    }
+    leave(cpu)
+}
+
+/// 64-bit code of a guest executed SYSCALL: a hypercall of its kernel, or a system call of its user mode. Of the general registers only
+/// those are in the register file that functions may change. Says how to leave (`GO_*`).
+///
+/// A leaf for the shortest calls; all others go on in a function of their own, so that only those pay for what they need.
+#[unsafe(no_mangle)]
+extern "C" fn xenolith_syscall(_regs: *mut GuestRegs) -> u32 {
+    let cpu = percpu::this();
+    let pointer = cpu.current.load(Ordering::Relaxed).cast::<Vcpu>().cast_const();
+    // SAFETY: guests run only while a vCPU is loaded; its reference and its state are this CPU's since `adopt`.
+    let (vcpu, state) = unsafe { (&*pointer, &mut *(*pointer).state.as_ptr()) };
+    if !state.kernel_mode {
+        return user_call(cpu);
+    }
+    if state.entry.regs.rax == HypercallNumber::IRET.raw() {
+        return iret_call(cpu);
+    }
+    let Some(go) = dispatch::at_once(state) else { return hypercall(cpu) };
+    if run::nothing_waits(cpu, vcpu) { go } else { stay(state) }
+}
+
+/// A hypercall of more than a few instructions.
+#[inline(never)]
+fn hypercall(cpu: &CpuLocal) -> u32 {
+    let Some((vcpu, state)) = current(cpu) else { return GO_LEAVE };
+    let Some(go) = dispatch::hot_from_registers(&vcpu, state) else { return any_hypercall(cpu) };
+    if run::nothing_waits(cpu, &vcpu) { go } else { stay(state) }
+}
+
+/// A hypercall that is not among the hot ones.
+#[inline(never)]
+fn any_hypercall(cpu: &CpuLocal) -> u32 {
+    let Some((vcpu, state)) = current(cpu) else { return GO_LEAVE };
+    let go = dispatch::from_registers(&vcpu, state);
+    if go != GO_LEAVE && run::nothing_waits(cpu, &vcpu) { go } else { stay(state) }
+}
+
+/// The iret hypercall.
+#[inline(never)]
+fn iret_call(cpu: &CpuLocal) -> u32 {
+    let Some((vcpu, state)) = current(cpu) else { return GO_LEAVE };
+    if let Err(reason) = iret::iret(&vcpu, state) {
+        state.crash = Some(reason);
+        return stay(state);
+    }
+    let go = if state.entry.regs.vector == EXIT_SYSRET { GO_SYSRET } else { GO_IRET };
+    if run::nothing_waits(cpu, &vcpu) { go } else { stay(state) }
+}
+
+/// SYSCALL in guest user mode.
+#[inline(never)]
+fn user_call(cpu: &CpuLocal) -> u32 {
+    let Some((vcpu, state)) = current(cpu) else { return GO_LEAVE };
+    let regs = &mut state.entry.regs;
+    (regs.rcx, regs.r11) = (regs.rip, regs.rflags);
+    match traps::system_call(&vcpu, state) {
+        Ok(true) if run::nothing_waits(cpu, &vcpu) => GO_SYSRET,
+        Ok(_) => GO_LEAVE,
+        Err(reason) => {
+            state.crash = Some(reason);
+            GO_LEAVE
+        }
+    }
+}
+
+/// The way back is the long one: it finds in the register file how to leave, and rcx and r11 as SYSRET would have left them.
+#[cold]
+fn stay(state: &mut VcpuState) -> u32 {
+    let regs = &mut state.entry.regs;
+    if matches!(regs.vector, VECTOR_SYSCALL | EXIT_SYSRET) {
+        regs.vector = EXIT_SYSRET;
+        (regs.rcx, regs.r11) = (regs.rip, regs.rflags);
+    }
+    GO_LEAVE
+}
+
+/// Behind a system call that did not go the short way, with all registers in the register file.
+#[unsafe(no_mangle)]
+extern "C" fn xenolith_leave() -> *mut GuestRegs {
+    let cpu = percpu::this();
     if let Some((vcpu, state)) = current(cpu)
-        && let Err(reason) = handle(cpu, &vcpu, state)
+        && let Some(reason) = state.crash.take()
     {
         crash::domain(&vcpu, state, reason);
     }
@@ -103,11 +195,7 @@ unsafe extern "C" fn xenolith_bad_iret(nested: *const GuestRegs) -> *mut GuestRe
 
 fn handle(cpu: &CpuLocal, vcpu: &Arc<Vcpu>, state: &mut VcpuState) -> Result<(), &'static str> {
     match state.entry.regs.vector {
-        VECTOR_SYSCALL if state.kernel_mode => dispatch::from_registers(&mut Cx { vcpu, state, budget: Budget::new() }),
-        vector @ 0..=31 => {
-            let _ = vector;
-            traps::exception(vcpu, state)
-        }
+        0..=31 => traps::exception(vcpu, state),
         0x80 => {
             traps::int80(state);
             Ok(())
@@ -116,7 +204,7 @@ fn handle(cpu: &CpuLocal, vcpu: &Arc<Vcpu>, state: &mut VcpuState) -> Result<(),
             interrupt(cpu, vector as u8);
             Ok(())
         }
-        _ => traps::system_call(vcpu, state),
+        _ => traps::system_call(vcpu, state).map(drop),
     }
 }
 
@@ -135,7 +223,7 @@ fn interrupt(cpu: &CpuLocal, vector: u8) {
 /// Everything between the end of a call and the next guest instruction. Returns the register file to leave with.
 fn leave(cpu: &'static CpuLocal) -> *mut GuestRegs {
     loop {
-        let reschedule = run::softirqs(cpu);
+        let reschedule = run::is_asked(cpu) && run::softirqs(cpu);
         let loaded = current(cpu);
         let next = match loaded {
             Some((vcpu, state)) => {

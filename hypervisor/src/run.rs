@@ -9,7 +9,6 @@ use core::sync::atomic::Ordering;
 use crate::domain::units::by_unit;
 use crate::domain::vcpu::{Vcpu, VcpuState, pending};
 use crate::domain::{end, events, shared_info, shutdown};
-use crate::keys;
 use crate::mm::flush;
 use crate::pv::{bounce, crash, crash_report, switch};
 use crate::sched;
@@ -18,6 +17,7 @@ use crate::time;
 use crate::time::timer::{TimerId, TimerKind};
 use crate::x86::instr;
 use crate::x86::percpu::{CpuLocal, softirq};
+use crate::{console, keys};
 
 /// What a CPU shall run.
 pub(crate) enum Next {
@@ -27,6 +27,22 @@ pub(crate) enum Next {
     Load(Arc<Vcpu>),
     /// Nothing.
     Idle,
+}
+
+/// Has anybody left something to do for this CPU before it goes on?
+#[inline(always)]
+pub(crate) fn is_asked(cpu: &CpuLocal) -> bool {
+    cpu.softirqs.load(Ordering::Acquire) != 0 || flush::is_posted(cpu) || console::has_ring_news()
+}
+
+/// May the vCPU that runs go on at once after a system call? Whoever takes from it the right to run raises the scheduler's softirq on its
+/// CPU, and a flush that is wanted comes with an interrupt, which is taken before the first instruction of the guest.
+#[inline(always)]
+pub(crate) fn nothing_waits(cpu: &CpuLocal, vcpu: &Vcpu) -> bool {
+    cpu.softirqs.load(Ordering::Acquire) == 0
+        && vcpu.pending.load(Ordering::Relaxed) == 0
+        && !vcpu.event_due()
+        && !console::has_ring_news()
 }
 
 /// Runs what interrupts and other CPUs left to do. Returns whether the scheduler wants to be asked.
@@ -148,18 +164,14 @@ fn move_timers(cpu: &CpuLocal, vcpu: &Vcpu, last: u32) {
 
 /// Delivers to the loaded vCPU what waits for it. `false`: its domain crashed, choose again.
 pub(crate) fn deliver(vcpu: &Arc<Vcpu>, state: &mut VcpuState) -> bool {
-    if state.kernel_mode && vcpu.pending.load(Ordering::Relaxed) & (pending::RUNSTATE | pending::TIME) != 0 {
-        shared_info::write_guest_areas(vcpu);
-    }
-    if vcpu.pending.load(Ordering::Relaxed) & pending::PRINT != 0 {
-        vcpu.pending.fetch_and(!pending::PRINT, Ordering::AcqRel);
-        crash_report::registers(vcpu, state);
+    if vcpu.pending.load(Ordering::Relaxed) != 0 {
+        write_pending(vcpu, state);
     }
     let mut result = Ok(());
     if let Some(trap) = state.trap.take() {
         result = bounce::trap(vcpu, state, trap);
     }
-    if result.is_ok() && !state.nmi_masked && vcpu.pending.load(Ordering::Relaxed) & pending::NMI != 0 {
+    if result.is_ok() && vcpu.pending.load(Ordering::Relaxed) & pending::NMI != 0 && !state.nmi_masked {
         vcpu.pending.fetch_and(!pending::NMI, Ordering::AcqRel);
         state.nmi_masked = true;
         result = bounce::trap(vcpu, state, crate::domain::vcpu::PendingTrap { vector: 2, error_code: None });
@@ -172,6 +184,18 @@ pub(crate) fn deliver(vcpu: &Arc<Vcpu>, state: &mut VcpuState) -> bool {
         return false;
     }
     true
+}
+
+/// What others left to be written before a vCPU goes on.
+#[cold]
+fn write_pending(vcpu: &Arc<Vcpu>, state: &VcpuState) {
+    if state.kernel_mode && vcpu.pending.load(Ordering::Relaxed) & (pending::RUNSTATE | pending::TIME) != 0 {
+        shared_info::write_guest_areas(vcpu);
+    }
+    if vcpu.pending.load(Ordering::Relaxed) & pending::PRINT != 0 {
+        vcpu.pending.fetch_and(!pending::PRINT, Ordering::AcqRel);
+        crash_report::registers(vcpu, state);
+    }
 }
 
 /// Waits for an interrupt, with nothing loaded. Interrupts are handled on the way (`entry.rs`).

@@ -92,9 +92,15 @@ pub(crate) fn read_ring(from: Option<u32>, out: &mut [u8]) -> (usize, u32) {
     OUTPUTS.lock().ring.read(from, out)
 }
 
+/// Has the ring got text since the last [`take_ring_news`]?
+#[inline(always)]
+pub(crate) fn has_ring_news() -> bool {
+    RING_NEWS.load(Ordering::Relaxed)
+}
+
 /// Has the ring got text since the last call?
 pub(crate) fn take_ring_news() -> bool {
-    RING_NEWS.load(Ordering::Relaxed) && RING_NEWS.swap(false, Ordering::AcqRel)
+    has_ring_news() && RING_NEWS.swap(false, Ordering::AcqRel)
 }
 
 /// Forgets ring text before a position; see [`ConsoleRing::clear`].

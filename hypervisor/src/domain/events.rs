@@ -12,7 +12,8 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU16, AtomicU64, Ordering, fence};
 
 use event_channels::{
-    Closed, Closer, Config, Delivery, Drain, EventError, EventTable, Peer, SendEffect, TwoLevelWords, VcpuWords, Wake,
+    Closed, Closer, Config, Delivery, Drain, EventError, EventTable, Peer, SendEffect, Status, TwoLevelWords,
+    VcpuWords, Wake,
 };
 use hypercalls::errno::Errno;
 use hypercalls::frame::Mfn;
@@ -24,6 +25,7 @@ use crate::domain::memory::WritableRef;
 use crate::domain::vcpu::{Vcpu, pause};
 use crate::domain::{Domain, DomainRef, table};
 use crate::mm::map;
+use crate::x86::uaccess;
 
 /// 64-bit words of shared_info before evtchn_pending.
 const PENDING_WORD: usize = 0x800 / 8;
@@ -88,10 +90,34 @@ impl Pollers {
 
 // ---- raising ----
 
-/// EVTCHNOP_send. EINVAL.
-pub(crate) fn send(domain: &Domain, port: Port) -> Result<(), Errno> {
-    let effect = domain.events.lock().table.send(port)?;
+/// A port that a guest named, if the table has it; a processor that guesses so finds port 0 (Spectre variant 1). EINVAL.
+#[inline(always)]
+fn existing(table: &EventTable<'static>, port: Port) -> Result<Port, Errno> {
+    let (raw, limit) = (u64::from(port.raw()), u64::from(table.port_limit()));
+    let masked = Port::new(uaccess::nospec(raw, limit, raw) as u32);
+    if raw < limit { Ok(masked) } else { Err(Errno::EINVAL) }
+}
+
+/// The state of a port. EINVAL, EACCES.
+#[inline]
+pub(crate) fn status(domain: &Domain, port: Port) -> Result<Status, Errno> {
+    let events = domain.events.lock();
+    let port = existing(&events.table, port)?;
+    Ok(events.table.status(port)?)
+}
+
+/// EVTCHNOP_send by the vCPU that runs on this CPU. EINVAL.
+pub(crate) fn send(vcpu: &Vcpu, port: Port) -> Result<(), Errno> {
+    let domain = &*vcpu.domain;
+    let effect = {
+        let mut events = domain.events.lock();
+        let port = existing(&events.table, port)?;
+        events.table.send(port)?
+    };
     match effect {
+        SendEffect::Local(Delivery::Quiet) => {}
+        // To itself: it is awake, and its upcall is looked for on the way back.
+        SendEffect::Local(Delivery::Wake(wake)) if wake.vcpu == vcpu.id => wake_pollers(domain, wake.port),
         SendEffect::Local(delivery) => deliver(domain, delivery),
         SendEffect::Remote { dom, port: end } => {
             if let Some(remote) = table::find(dom) {
@@ -215,7 +241,11 @@ pub(crate) fn is_pending(domain: &Domain, port: Port) -> Result<bool, Errno> {
 
 /// EVTCHNOP_unmask. EINVAL.
 pub(crate) fn unmask(domain: &Domain, port: Port) -> Result<(), Errno> {
-    let delivery = domain.events.lock().table.unmask(port)?;
+    let delivery = {
+        let mut events = domain.events.lock();
+        let port = existing(&events.table, port)?;
+        events.table.unmask(port)?
+    };
     deliver(domain, delivery);
     Ok(())
 }

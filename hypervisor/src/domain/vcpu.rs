@@ -136,9 +136,9 @@ pub(crate) struct VcpuState {
     pub(crate) selectors: [u16; 4],
     /// FS base while it does not run.
     pub(crate) fs_base: u64,
-    /// GS base of guest kernel mode, while not active on the CPU.
+    /// GS base of guest kernel mode while it does not run.
     pub(crate) gs_base_kernel: u64,
-    /// GS base of guest user mode, while not active on the CPU.
+    /// GS base of guest user mode while it does not run.
     pub(crate) gs_base_user: u64,
     /// Debug registers 0 to 3, 6 and 7 at their own index.
     pub(crate) debug: [u64; 8],
@@ -170,6 +170,8 @@ pub(crate) struct VcpuState {
     pub(crate) nmi_masked: bool,
     /// Exception to deliver before anything else.
     pub(crate) trap: Option<PendingTrap>,
+    /// The system call that is being handled crashes the domain: why. Done once all registers are in the register file.
+    pub(crate) crash: Option<&'static str>,
 }
 
 /// Words of a vcpu_info that hypervisor and guest share.
@@ -338,8 +340,9 @@ impl Vcpu {
     /// Is an event upcall due: pending and not masked?
     #[inline]
     pub(crate) fn event_due(&self) -> bool {
-        let info = self.info();
-        info.upcall_pending().load(Ordering::Acquire) != 0 && info.upcall_mask().load(Ordering::Acquire) == 0
+        // One look at both bytes: evtchn_upcall_pending below, evtchn_upcall_mask above.
+        let both = map::half_word(self.info_addr.load(Ordering::Acquire)).load(Ordering::Acquire);
+        (1..=0xff).contains(&both)
     }
 }
 
@@ -388,6 +391,7 @@ impl VcpuState {
             tsc_aux: 0,
             nmi_masked: false,
             trap: None,
+            crash: None,
         }
     }
 

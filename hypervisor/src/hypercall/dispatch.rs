@@ -3,47 +3,131 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use alloc::sync::Arc;
+
 use hypercalls::errno::Errno;
 use hypercalls::number::HypercallNumber;
 
+use crate::budget::Budget;
+use crate::domain::vcpu::{Vcpu, VcpuState};
 use crate::hypercall::{
     Args, Cx, Fault, HypercallResult, Outcome, callback_op, console_io, domctl, event_channel_op, grant_table_op, mca,
     memory_op, mmu, multicall, physdev_op, platform_op, pv_state, refused, sched_op, sysctl, vcpu_op, version,
 };
 use crate::pv::iret;
-use crate::x86::context;
-use crate::x86::regs::{EXIT_IRET, EXIT_SYSRET};
+use crate::x86::regs::{EXIT_IRET, EXIT_SYSRET, GO_IRET, GO_LEAVE, GO_SYSRET, GuestRegs};
 
 /// Size of the `syscall` instruction that a preempted call executes again.
 const SYSCALL_BYTES: u64 = 2;
 const RFLAGS_TF_RF: u64 = 0x1_0100;
+/// Behind a `syscall` rip is not canonical in one case: the instruction was the last of the lower half.
+const LOWER_HALF_BITS: u32 = 47;
 
-/// The guest kernel executed `syscall`: runs the call in its registers. The error crashes the domain.
-pub(crate) fn from_registers(cx: &mut Cx<'_>) -> Result<(), &'static str> {
-    let regs = cx.state.entry.regs;
-    let args = [regs.rdi, regs.rsi, regs.rdx, regs.r10, regs.r8, regs.r9];
-    let result = call(cx, HypercallNumber(regs.rax), &args);
-    let regs = &mut cx.state.entry.regs;
+/// The shortest calls, which only touch a register or two: the result. They may be made before anything is known about the caller but
+/// that it is a guest kernel.
+#[inline(always)]
+pub(crate) fn quick(state: &mut VcpuState, number: HypercallNumber, [first, second]: [u64; 2]) -> Option<u64> {
+    match number {
+        HypercallNumber::XEN_VERSION if first as u32 == 0 => Some(version::VERSION),
+        HypercallNumber::STACK_SWITCH => {
+            pv_state::set_kernel_stack(state, first, second);
+            Some(0)
+        }
+        _ => None,
+    }
+}
+
+/// The guest kernel executed `syscall`: runs the call in its registers if it is a [`quick`] one. How to leave.
+#[inline(always)]
+pub(crate) fn at_once(state: &mut VcpuState) -> Option<u32> {
+    let regs = &state.entry.regs;
+    let result = quick(state, HypercallNumber(regs.rax), [regs.rdi, regs.rsi])?;
+    state.entry.regs.rax = result;
+    Some(way_back(&mut state.entry.regs))
+}
+
+/// A hot call of few arguments: its result.
+#[inline(always)]
+pub(crate) fn hot(vcpu: &Vcpu, state: &mut VcpuState) -> Option<Result<u64, Errno>> {
+    let regs = &state.entry.regs;
+    let (first, second) = (regs.rdi, regs.rsi);
+    match HypercallNumber(regs.rax) {
+        HypercallNumber::EVENT_CHANNEL_OP => event_channel_op::hot(vcpu, first, second).map(|done| done.map(|()| 0)),
+        HypercallNumber::SET_TIMER_OP => {
+            sched_op::set_timer(vcpu, first);
+            Some(Ok(0))
+        }
+        HypercallNumber::SET_SEGMENT_BASE => Some(pv_state::set_base(first, second).map(|()| 0)),
+        _ => None,
+    }
+}
+
+/// The guest kernel executed `syscall` for a [`hot`] call. How to leave.
+#[inline(always)]
+pub(crate) fn hot_from_registers(vcpu: &Vcpu, state: &mut VcpuState) -> Option<u32> {
+    let result = hot(vcpu, state)?;
+    let regs = &mut state.entry.regs;
+    regs.rax = result.unwrap_or_else(|errno| errno.to_ret().cast_unsigned());
+    Some(way_back(regs))
+}
+
+/// The same for any other call. `GO_LEAVE` if it cannot leave at once.
+#[inline(always)]
+pub(crate) fn from_registers(vcpu: &Arc<Vcpu>, state: &mut VcpuState) -> u32 {
+    let args = arguments(state);
+    let number = HypercallNumber(state.entry.regs.rax);
+    let result = call(&mut Cx { vcpu, state, budget: Budget::new() }, number, &args);
+    let regs = &mut state.entry.regs;
     match result {
         Ok(Outcome::Done(value)) => regs.rax = value,
-        Ok(Outcome::Registers) => return Ok(()),
+        Err(Fault::Errno(errno)) => regs.rax = errno.to_ret().cast_unsigned(),
+        other => return unusual(state, other),
+    }
+    way_back(regs)
+}
+
+#[inline(always)]
+fn arguments(state: &VcpuState) -> Args {
+    let regs = &state.entry.regs;
+    [regs.rdi, regs.rsi, regs.rdx, regs.r10, regs.r8, regs.r9]
+}
+
+/// What is left of the ends of a call. How to leave.
+#[cold]
+fn unusual(state: &mut VcpuState, result: HypercallResult) -> u32 {
+    let regs = &mut state.entry.regs;
+    match result {
+        Ok(Outcome::Done(value)) => regs.rax = value,
+        // The last entry of a multicall was an iret.
+        Ok(Outcome::Registers) => return if regs.vector == EXIT_SYSRET { GO_SYSRET } else { GO_IRET },
         Ok(Outcome::Preempted([rdi, rsi, rdx, r10, r8, r9])) => {
             regs.rip = regs.rip.wrapping_sub(SYSCALL_BYTES);
             (regs.rdi, regs.rsi, regs.rdx, regs.r10, regs.r8, regs.r9) = (rdi, rsi, rdx, r10, r8, r9);
         }
         Err(Fault::Errno(errno)) => regs.rax = errno.to_ret().cast_unsigned(),
-        Err(Fault::Crash(reason)) => return Err(reason),
+        Err(Fault::Crash(reason)) => {
+            state.crash = Some(reason);
+            return GO_LEAVE;
+        }
     }
-    // The guest expects rcx and r11 to be lost, so the short way out will do, except for single steps and odd addresses.
-    regs.vector =
-        if context::is_canonical(regs.rip) && regs.rflags & RFLAGS_TF_RF == 0 { EXIT_SYSRET } else { EXIT_IRET };
-    Ok(())
+    way_back(regs)
+}
+
+/// rcx and r11 are the caller's loss, so the short way out will do, except for single steps and odd addresses.
+#[inline(always)]
+fn way_back(regs: &mut GuestRegs) -> u32 {
+    if regs.rflags & RFLAGS_TF_RF == 0 && regs.rip >> LOWER_HALF_BITS != 1 {
+        return GO_SYSRET;
+    }
+    regs.vector = EXIT_IRET;
+    (regs.rcx, regs.r11) = (regs.rip, regs.rflags);
+    GO_IRET
 }
 
 /// Runs one call. ENOSYS: there is no such call.
 pub(crate) fn call(cx: &mut Cx<'_>, number: HypercallNumber, args: &Args) -> HypercallResult {
     match number {
-        HypercallNumber::IRET => iret::iret(cx),
+        HypercallNumber::IRET => iret::iret(cx.vcpu, cx.state).map(|()| Outcome::Registers).map_err(Fault::Crash),
         HypercallNumber::MMU_UPDATE => mmu::mmu_update(cx, args),
         HypercallNumber::MMUEXT_OP => mmu::mmuext_op(cx, args),
         HypercallNumber::UPDATE_VA_MAPPING => mmu::update_va_mapping(cx, args),

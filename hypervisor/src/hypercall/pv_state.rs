@@ -79,9 +79,15 @@ pub(crate) fn set_gdt(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
 /// HYPERVISOR_stack_switch(ss, rsp): where entries from user mode build their frames. Never fails.
 pub(crate) fn stack_switch(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
     let &[ss, rsp, ..] = args;
-    cx.state.kernel_ss = ss as u16 | RPL;
-    cx.state.kernel_sp = rsp;
+    set_kernel_stack(cx.state, ss, rsp);
     Ok(Outcome::DONE)
+}
+
+/// What [`stack_switch`] does.
+#[inline(always)]
+pub(crate) fn set_kernel_stack(state: &mut VcpuState, ss: u64, rsp: u64) {
+    state.kernel_ss = ss as u16 | RPL;
+    state.kernel_sp = rsp;
 }
 
 /// HYPERVISOR_set_callbacks(event, failsafe, syscall). Never fails: addresses that are not canonical are ignored.
@@ -149,24 +155,31 @@ fn store(mfn: Mfn, index: usize, value: u64) {
 }
 
 /// HYPERVISOR_set_segment_base(which, base). EINVAL: non-canonical (CVE-2016-9385), unknown `which`.
-pub(crate) fn set_segment_base(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
+pub(crate) fn set_segment_base(_cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
     let &[which, base, ..] = args;
+    set_base(which, base)?;
+    Ok(Outcome::DONE)
+}
+
+/// What [`set_segment_base`] does. EINVAL.
+#[inline(never)]
+pub(crate) fn set_base(which: u64, base: u64) -> Result<(), Errno> {
     let which = SegmentBase::new(which as u32);
     if which == SegmentBase::GS_USER_SEL {
-        cx.state.gs_base_user = load_user_gs(base as u16);
-        return Ok(Outcome::DONE);
+        context::set_other_gs_base(load_user_gs(base as u16));
+        return Ok(());
     }
     if !context::is_canonical(base) {
-        return Err(Errno::EINVAL.into());
+        return Err(Errno::EINVAL);
     }
     match which {
         SegmentBase::FS => context::set_fs_base(base),
-        SegmentBase::GS_USER => cx.state.gs_base_user = base,
-        // Hypercalls come from kernel mode, whose base is in the register.
+        // Hypercalls come from kernel mode, whose base is the active one.
+        SegmentBase::GS_USER => context::set_other_gs_base(base),
         SegmentBase::GS_KERNEL => context::set_gs_base(base),
-        _ => return Err(Errno::EINVAL.into()),
+        _ => return Err(Errno::EINVAL),
     }
-    Ok(Outcome::DONE)
+    Ok(())
 }
 
 /// Loads the GS selector of user mode and returns the base that came with it. A bad selector becomes null, whose base is

@@ -67,11 +67,20 @@ pub(crate) fn sched_op_compat(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
 /// HYPERVISOR_set_timer_op(timeout): VIRQ_TIMER at a system time in ns; 0 for never. Never fails.
 pub(crate) fn set_timer_op(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
     let &[timeout, ..] = args;
-    match timer_deadline(timeout, now_ns()) {
-        Some(deadline) => cx.vcpu.arm_timer(TimerKind::SingleShot, deadline),
-        None => cx.vcpu.cancel_timer(TimerKind::SingleShot),
-    }
+    set_timer(cx.vcpu, timeout);
     Ok(Outcome::DONE)
+}
+
+/// What [`set_timer_op`] does.
+#[inline(never)]
+pub(crate) fn set_timer(vcpu: &Vcpu, timeout: u64) {
+    if timeout == 0 {
+        return vcpu.cancel_timer(TimerKind::SingleShot);
+    }
+    match timer_deadline(timeout, now_ns()) {
+        Some(deadline) => vcpu.arm_timer(TimerKind::SingleShot, deadline),
+        None => vcpu.cancel_timer(TimerKind::SingleShot),
+    }
 }
 
 fn timer_deadline(timeout: u64, now: u64) -> Option<u64> {

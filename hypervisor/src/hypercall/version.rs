@@ -24,11 +24,14 @@ const PAGE_SIZE: u64 = 4096;
 const DENIED: &str = "<denied>";
 const COMPILER: &str = env!("XENOLITH_COMPILER");
 
+/// What `XENVER_version` says.
+pub(crate) const VERSION: u64 = MAJOR_VERSION << 16 | MINOR_VERSION;
+
 /// HYPERVISOR_xen_version(cmd, arg). ENOSYS: unknown. EFAULT, EINVAL. The build id is for control domains: EPERM.
 pub(crate) fn xen_version(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
     let &[cmd, arg, ..] = args;
     match VersionOp::new(cmd as u32) {
-        VersionOp::VERSION => return Ok(Outcome::Done(MAJOR_VERSION << 16 | MINOR_VERSION)),
+        VersionOp::VERSION => return Ok(Outcome::Done(VERSION)),
         VersionOp::PAGESIZE if arg == 0 => return Ok(Outcome::Done(PAGE_SIZE)),
         VersionOp::PAGESIZE => return Err(Errno::EINVAL.into()),
         VersionOp::EXTRAVERSION => guest_access::write::<Extraversion>(GuestHandle::new(arg), &text(EXTRA_VERSION))?,

@@ -87,6 +87,12 @@ pub(crate) fn on(cpus: CpuBits) {
     }
 }
 
+/// Does another CPU wait for this one to flush?
+#[inline(always)]
+pub(crate) fn is_posted(cpu: &CpuLocal) -> bool {
+    cpu.flush_posted.load(Ordering::Acquire) != cpu.flush_done.load(Ordering::Relaxed)
+}
+
 /// Answers this CPU's mailbox.
 pub(crate) fn poll() {
     let cpu = percpu::this();

@@ -13,7 +13,7 @@ use crate::x86::uaccess;
 #[inline]
 pub(crate) fn read<T: FromBytes + IntoBytes>(handle: GuestHandle<T>) -> Result<T, Errno> {
     let mut value = T::new_zeroed();
-    uaccess::copy_from_guest(value.as_mut_bytes(), handle.addr()).map_err(|_| Errno::EFAULT)?;
+    uaccess::read_from_guest(value.as_mut_bytes(), handle.addr()).map_err(|_| Errno::EFAULT)?;
     Ok(value)
 }
 
@@ -26,7 +26,7 @@ pub(crate) fn read_at<T: FromBytes + IntoBytes>(handle: GuestHandle<T>, index: u
 /// Copies a value out. EFAULT.
 #[inline]
 pub(crate) fn write<T: IntoBytes + Immutable>(handle: GuestHandle<T>, value: &T) -> Result<(), Errno> {
-    uaccess::copy_to_guest(handle.addr(), value.as_bytes()).map_err(|_| Errno::EFAULT)
+    uaccess::write_to_guest(handle.addr(), value.as_bytes()).map_err(|_| Errno::EFAULT)
 }
 
 /// Copies element `index` of an array out. EFAULT.

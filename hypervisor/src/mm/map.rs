@@ -45,6 +45,13 @@ pub(crate) fn bytes(mfn: Mfn) -> &'static [AtomicU8; 4096] {
     unsafe { &*pointer(mfn).cast() }
 }
 
+/// The 16 bits at an even machine address, of a frame that has a record.
+#[inline(always)]
+pub(crate) fn half_word(address: u64) -> &'static AtomicU16 {
+    // SAFETY: as in `words`; aligned.
+    unsafe { &*(DIRECT_MAP_START.wrapping_add(address & !1) as *const AtomicU16) }
+}
+
 /// Fills a frame with zeros.
 pub(crate) fn zero(mfn: Mfn) {
     // SAFETY: the frame is mapped writable; nobody holds a Rust reference other than to atomics in it.

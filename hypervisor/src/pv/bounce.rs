@@ -8,12 +8,11 @@ use core::sync::atomic::Ordering;
 
 use hypercalls::trap::TrapFlags;
 use hypercalls::vm_assist::VmAssistType;
-use zerocopy::IntoBytes;
 
 use crate::domain::vcpu::{Callback, PendingTrap, Vcpu, VcpuState};
 use crate::pv::switch;
 use crate::x86::gdt::{FLAT_RING3_CS64, FLAT_RING3_SS64};
-use crate::x86::regs::{EXIT_IRET, GuestRegs};
+use crate::x86::regs::{EXIT_SYSRET, GuestRegs};
 use crate::x86::{context, uaccess};
 
 const RFLAGS_TF: u64 = 1 << 8;
@@ -32,20 +31,6 @@ struct Entry {
     error_code: Option<u32>,
     /// An event upcall, which masks further ones whatever the callback says.
     masks: bool,
-}
-
-/// The frame on the guest's stack, lowest word first; the error code is left out if there is none.
-#[derive(Clone, Copy, IntoBytes, zerocopy::Immutable)]
-#[repr(C)]
-struct Frame {
-    rcx: u64,
-    r11: u64,
-    error_code: u64,
-    rip: u64,
-    cs: u64,
-    rflags: u64,
-    rsp: u64,
-    ss: u64,
 }
 
 /// Delivers an exception. The error says why the guest cannot go on.
@@ -75,34 +60,34 @@ pub(crate) fn callback(vcpu: &Vcpu, state: &mut VcpuState, handler: Callback) ->
     Ok(())
 }
 
+#[inline(always)]
 fn enter(vcpu: &Vcpu, state: &mut VcpuState, entry: Entry) -> Result<(), &'static str> {
     let from_user = !state.kernel_mode;
     let keeps_iopl = vcpu.domain.assists(VmAssistType::ARCHITECTURAL_IOPL.raw());
-    let regs = state.entry.regs;
+    let regs = &state.entry.regs;
     let mask = vcpu.info().upcall_mask();
     let old_mask = mask.load(Ordering::Relaxed);
-    let (stack, ss_was) = if from_user { (state.kernel_sp, regs.ss) } else { (regs.rsp, regs.ss) };
+    let stack = if from_user { state.kernel_sp } else { regs.rsp };
     let base = (stack & !15).wrapping_sub(if entry.error_code.is_some() { 64 } else { 56 });
     // From kernel mode the handler sees a ring-0 selector: Linux's user_mode() looks at its low bits.
     let cs = if from_user { regs.cs & 0xffff } else { regs.cs & 0xfffc };
     let iopl = if keeps_iopl { u64::from(state.iopl) << 12 } else { 0 };
-    let frame = Frame {
-        rcx: regs.rcx,
-        r11: regs.r11,
-        error_code: entry.error_code.unwrap_or(0).into(),
-        rip: regs.rip,
-        cs: cs | u64::from(old_mask) << 32,
-        rflags: regs.rflags & !(RFLAGS_IF | RFLAGS_IOPL) | if old_mask == 0 { RFLAGS_IF } else { 0 } | iopl,
-        rsp: regs.rsp,
-        ss: ss_was & 0xffff,
-    };
+    let (rcx, r11) = (regs.rcx, regs.r11);
+    let rip = regs.rip;
+    let cs = cs | u64::from(old_mask) << 32;
+    let rflags = regs.rflags & !(RFLAGS_IF | RFLAGS_IOPL) | if old_mask == 0 { RFLAGS_IF } else { 0 } | iopl;
+    let (rsp, ss) = (regs.rsp, regs.ss & 0xffff);
     switch::to_kernel_mode(state);
-    let bytes = frame.as_bytes();
-    let written = if entry.error_code.is_some() {
-        uaccess::copy_to_guest(base, bytes)
-    } else {
-        let (head, tail) = (bytes.get(..16).unwrap_or(&[]), bytes.get(24..).unwrap_or(&[]));
-        uaccess::copy_to_guest(base, head).and_then(|()| uaccess::copy_to_guest(base.wrapping_add(16), tail))
+    // The frame on the guest's stack, lowest word first.
+    let written = match entry.error_code {
+        Some(code) => uaccess::GuestWords::<8>::at(base).and_then(|words| {
+            let words = words.put::<0>(rcx).put::<1>(r11).put::<2>(code.into()).put::<3>(rip);
+            words.put::<4>(cs).put::<5>(rflags).put::<6>(rsp).put::<7>(ss).done()
+        }),
+        None => uaccess::GuestWords::<7>::at(base).and_then(|words| {
+            let words = words.put::<0>(rcx).put::<1>(r11).put::<2>(rip).put::<3>(cs);
+            words.put::<4>(rflags).put::<5>(rsp).put::<6>(ss).done()
+        }),
     };
     if written.is_err() {
         return Err("fault while writing an exception frame to the guest's stack");
@@ -115,7 +100,7 @@ fn enter(vcpu: &Vcpu, state: &mut VcpuState, entry: Entry) -> Result<(), &'stati
 }
 
 fn go(regs: &mut GuestRegs, rip: u64, rsp: u64) {
-    regs.vector = EXIT_IRET;
+    regs.vector = EXIT_SYSRET;
     regs.rip = rip;
     regs.cs = FLAT_RING3_CS64.into();
     regs.rflags = regs.rflags & !(RFLAGS_AC | RFLAGS_VM | RFLAGS_RF | RFLAGS_NT | RFLAGS_TF | RFLAGS_IOPL) | RFLAGS_IF;

@@ -72,7 +72,7 @@ fn segments(vcpu: &Vcpu, state: &VcpuState) -> ([u16; 4], [u64; 3]) {
         (state.gs_base_user, state.gs_base_kernel)
     };
     if is_loaded {
-        (context::selectors(), [context::fs_base(), context::gs_base(), other])
+        (context::selectors(), [context::fs_base(), context::gs_base(), context::other_gs_base()])
     } else {
         (state.selectors, [state.fs_base, own, other])
     }

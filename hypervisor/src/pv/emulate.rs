@@ -41,9 +41,14 @@ const CR4_FSGSBASE: u64 = 1 << 16;
 
 /// `ud2; "xen"; cpuid`: true if that was it.
 pub(crate) fn forced_cpuid(vcpu: &Vcpu, state: &mut VcpuState) -> bool {
-    let mut code = [0_u8; FORCED_CPUID.len()];
     let rip = state.entry.regs.rip;
-    if guest_access::read_bytes(rip, &mut code).is_err() || !decode::is_forced_cpuid(&code) {
+    // A word is quickly read, and its last byte may lie behind the end of what is mapped.
+    let code = guest_access::read(GuestHandle::<[u8; 8]>::new(rip)).or_else(|_| {
+        let mut code = [0; 8];
+        let bytes = code.get_mut(..FORCED_CPUID.len()).unwrap_or(&mut []);
+        guest_access::read_bytes(rip, bytes).map(|()| code)
+    });
+    if !code.is_ok_and(|code| decode::is_forced_cpuid(&code)) {
         return false;
     }
     cpuid(vcpu, state);
@@ -62,7 +67,7 @@ fn cpuid(vcpu: &Vcpu, state: &mut VcpuState) {
 
 /// Emulates the instruction that raised #GP(0). `false`: the fault is the guest's.
 pub(crate) fn privileged(vcpu: &Arc<Vcpu>, state: &mut VcpuState) -> bool {
-    let regs = state.entry.regs;
+    let regs = &state.entry.regs;
     // Compatibility-mode user code is the only 32-bit code there is.
     let mode = if is_long_code(regs.cs as u16) { CodeMode::Long } else { CodeMode::Compat32 };
     let mut code = [0_u8; 15];
@@ -209,7 +214,7 @@ fn rdmsr(vcpu: &Vcpu, state: &mut VcpuState) -> Emulated {
         msr_policy::Read::Value(value) => value,
         msr_policy::Read::Register(Register::FsBase) => context::fs_base(),
         msr_policy::Read::Register(Register::GsBase) => context::gs_base(),
-        msr_policy::Read::Register(Register::KernelGsBase) => state.gs_base_user,
+        msr_policy::Read::Register(Register::KernelGsBase) => context::other_gs_base(),
         msr_policy::Read::Register(Register::TscAux) => state.tsc_aux.into(),
         msr_policy::Read::Register(Register::Tsc) => instr::rdtsc(),
         msr_policy::Read::Host => uaccess::read_msr(index).map_err(|_| Stop::Refused)?,
@@ -227,7 +232,7 @@ fn wrmsr(vcpu: &Vcpu, state: &mut VcpuState) -> Emulated {
         msr_policy::Write::Ignore => {}
         msr_policy::Write::Register(Register::FsBase, base) => context::set_fs_base(base),
         msr_policy::Write::Register(Register::GsBase, base) => context::set_gs_base(base),
-        msr_policy::Write::Register(Register::KernelGsBase, base) => state.gs_base_user = base,
+        msr_policy::Write::Register(Register::KernelGsBase, base) => context::set_other_gs_base(base),
         msr_policy::Write::Register(Register::TscAux, value) => {
             state.tsc_aux = value as u32;
             context::set_tsc_aux(state.tsc_aux);

@@ -9,8 +9,8 @@ use hypercalls::handle::GuestHandle;
 use hypercalls::trap::IretContext;
 use hypercalls::vm_assist::VmAssistType;
 
+use crate::domain::vcpu::{Vcpu, VcpuState};
 use crate::mm::guest_access;
-use crate::pv::call::{Cx, Fault, HypercallResult, Outcome};
 use crate::pv::switch;
 use crate::x86::context;
 use crate::x86::regs::{EXIT_IRET, EXIT_SYSRET};
@@ -26,16 +26,16 @@ const RFLAGS_KNOWN: u64 = 0x003f_ffd7;
 
 /// Restores registers from the frame at the guest's stack pointer, to kernel or user mode by its cs, and sets the event mask
 /// from its IF; with VMASST architectural_iopl also the virtual IOPL. A bad frame crashes the domain; bad selectors fault in the guest.
-pub(crate) fn iret(cx: &mut Cx<'_>) -> HypercallResult {
-    let frame: IretContext = guest_access::read(GuestHandle::new(cx.state.entry.regs.rsp))
-        .map_err(|_| Fault::Crash("iret hypercall: cannot read the frame on the stack"))?;
+pub(crate) fn iret(vcpu: &Vcpu, state: &mut VcpuState) -> Result<(), &'static str> {
+    let frame: IretContext = guest_access::read(GuestHandle::new(state.entry.regs.rsp))
+        .map_err(|_| "iret hypercall: cannot read the frame on the stack")?;
     if frame.cs & 3 == 3 {
-        if cx.state.user_root.is_none() {
-            return Err(Fault::Crash("iret hypercall: to user mode without a user page table"));
+        if state.user_root.is_none() {
+            return Err("iret hypercall: to user mode without a user page table");
         }
-        switch::to_user_mode(cx.vcpu, cx.state);
+        switch::to_user_mode(vcpu, state);
     }
-    let regs = &mut cx.state.entry.regs;
+    let regs = &mut state.entry.regs;
     regs.rip = frame.rip;
     regs.cs = (frame.cs & 0xffff) | 3;
     regs.rflags = frame.rflags & RFLAGS_KNOWN & !(RFLAGS_IOPL | RFLAGS_VM) | RFLAGS_IF | RFLAGS_FIXED;
@@ -49,10 +49,10 @@ pub(crate) fn iret(cx: &mut Cx<'_>) -> HypercallResult {
         regs.rcx = frame.rcx;
         regs.r11 = frame.r11;
     }
-    if cx.domain().assists(VmAssistType::ARCHITECTURAL_IOPL.raw()) {
-        cx.state.iopl = (frame.rflags >> RFLAGS_IOPL_SHIFT & 3) as u8;
+    if vcpu.domain.assists(VmAssistType::ARCHITECTURAL_IOPL.raw()) {
+        state.iopl = (frame.rflags >> RFLAGS_IOPL_SHIFT & 3) as u8;
     }
-    cx.state.nmi_masked = false;
-    cx.vcpu.info().upcall_mask().store(u8::from(frame.rflags & RFLAGS_IF == 0), Ordering::Release);
-    Ok(Outcome::Registers)
+    state.nmi_masked = false;
+    vcpu.info().upcall_mask().store(u8::from(frame.rflags & RFLAGS_IF == 0), Ordering::Release);
+    Ok(())
 }

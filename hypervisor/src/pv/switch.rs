@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A vCPU's state goes onto a CPU and comes off again; guest kernel and user mode change places.
 //!
-//! Both modes run at CPL 3. Kernel mode uses the kernel L4, user mode the user L4, which does not map the kernel. The GS
-//! base in the register belongs to the present mode; the other mode's is kept here.
+//! Both modes run at CPL 3. Kernel mode uses the kernel L4, user mode the user L4, which does not map the kernel. The active GS
+//! base belongs to the present mode; the other mode's is where SWAPGS finds it.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::Ordering;
@@ -19,11 +19,13 @@ use crate::x86::percpu::{self, CpuLocal};
 use crate::x86::{context, cpu, tlb};
 
 /// Loads the tables of the vCPU's present mode.
+#[inline]
 pub(crate) fn load_tables(state: &VcpuState) {
     let root = if state.kernel_mode { state.kernel_root } else { state.user_root };
     load_root(root.unwrap_or_else(host_pt::root));
 }
 
+#[inline]
 fn load_root(root: Mfn) {
     let cpu = percpu::this();
     let now = flush::clock();
@@ -49,12 +51,12 @@ pub(crate) fn new_base(cx: &mut Cx<'_>, mfn: Mfn) -> Result<(), MmuError> {
 }
 
 /// From guest user mode to guest kernel mode.
+#[inline(always)]
 pub(crate) fn to_kernel_mode(state: &mut VcpuState) {
     if state.kernel_mode {
         return;
     }
-    state.gs_base_user = context::gs_base();
-    context::set_gs_base(state.gs_base_kernel);
+    context::swap_gs();
     state.kernel_mode = true;
     load_tables(state);
 }
@@ -67,8 +69,7 @@ pub(crate) fn to_user_mode(vcpu: &Vcpu, state: &mut VcpuState) {
     if vcpu.pending.load(Ordering::Relaxed) & (pending::RUNSTATE | pending::TIME) != 0 {
         crate::domain::shared_info::write_guest_areas(vcpu);
     }
-    state.gs_base_kernel = context::gs_base();
-    context::set_gs_base(state.gs_base_user);
+    context::swap_gs();
     state.kernel_mode = false;
     load_tables(state);
 }
@@ -77,11 +78,11 @@ pub(crate) fn to_user_mode(vcpu: &Vcpu, state: &mut VcpuState) {
 pub(crate) fn save(state: &mut VcpuState) {
     state.selectors = context::selectors();
     state.fs_base = context::fs_base();
-    let base = context::gs_base();
+    let bases = (context::gs_base(), context::other_gs_base());
     if state.kernel_mode {
-        state.gs_base_kernel = base;
+        (state.gs_base_kernel, state.gs_base_user) = bases;
     } else {
-        state.gs_base_user = base;
+        (state.gs_base_user, state.gs_base_kernel) = bases;
     }
     if state.debug[7] & 0xff != 0 {
         context::save_debug(&mut state.debug);
@@ -103,7 +104,12 @@ pub(crate) fn load(cpu: &CpuLocal, vcpu: &Vcpu, state: &mut VcpuState) {
     state.fpu.restore();
     context::load_selectors(state.selectors);
     context::set_fs_base(state.fs_base);
-    context::set_gs_base(if state.kernel_mode { state.gs_base_kernel } else { state.gs_base_user });
+    let (active, other) = match state.kernel_mode {
+        true => (state.gs_base_kernel, state.gs_base_user),
+        false => (state.gs_base_user, state.gs_base_kernel),
+    };
+    context::set_gs_base(active);
+    context::set_other_gs_base(other);
     context::set_tsc_aux(state.tsc_aux);
     cpu::set_guest_cr4(state.cr4);
     cpu::set_task_switched(state.task_switched);

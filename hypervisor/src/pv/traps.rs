@@ -37,9 +37,8 @@ const RFLAGS_IF: u64 = 1 << 9;
 
 /// Handles an exception that arrived in a guest, or queues it for the guest. The error crashes the domain.
 pub(crate) fn exception(vcpu: &Arc<Vcpu>, state: &mut VcpuState) -> Result<(), &'static str> {
-    let regs = state.entry.regs;
-    let vector = regs.vector as u8;
-    let error_code = regs.error_code as u32;
+    let vector = state.entry.regs.vector as u8;
+    let error_code = state.entry.regs.error_code as u32;
     match vector {
         PF => page_fault(vcpu, state),
         GP => general_protection(vcpu, state),
@@ -132,8 +131,9 @@ pub(crate) fn int80(state: &mut VcpuState) {
     }
 }
 
-/// SYSCALL in guest user mode, SYSCALL from 32-bit code, SYSENTER: to their callbacks. The error crashes the domain.
-pub(crate) fn system_call(vcpu: &Arc<Vcpu>, state: &mut VcpuState) -> Result<(), &'static str> {
+/// SYSCALL in guest user mode, SYSCALL from 32-bit code, SYSENTER: to their callbacks. `false`: an exception waits instead. The error
+/// crashes the domain.
+pub(crate) fn system_call(vcpu: &Vcpu, state: &mut VcpuState) -> Result<bool, &'static str> {
     let handler = match state.entry.regs.vector {
         VECTOR_CSTAR => state.syscall32_callback,
         VECTOR_SYSENTER => {
@@ -144,7 +144,7 @@ pub(crate) fn system_call(vcpu: &Arc<Vcpu>, state: &mut VcpuState) -> Result<(),
         _ => state.syscall_callback,
     };
     if handler.address != 0 {
-        return bounce::callback(vcpu, state, handler);
+        return bounce::callback(vcpu, state, handler).map(|()| true);
     }
     if state.entry.regs.vector == VECTOR_SYSENTER {
         state.inject(GP, Some(0));
@@ -152,7 +152,7 @@ pub(crate) fn system_call(vcpu: &Arc<Vcpu>, state: &mut VcpuState) -> Result<(),
         state.entry.regs.rip = state.entry.regs.rip.wrapping_sub(2);
         state.inject(UD, None);
     }
-    Ok(())
+    Ok(false)
 }
 
 /// The final IRETQ refused the guest's frame.

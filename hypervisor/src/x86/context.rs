@@ -10,6 +10,7 @@ use crate::x86::uaccess::{Segment, load_segment};
 
 const MSR_FS_BASE: u32 = 0xc000_0100;
 const MSR_GS_BASE: u32 = 0xc000_0101;
+const MSR_KERNEL_GS_BASE: u32 = 0xc000_0102;
 const MSR_TSC_AUX: u32 = 0xc000_0103;
 
 static FSGSBASE: AtomicBool = AtomicBool::new(false);
@@ -62,6 +63,26 @@ pub(crate) fn set_gs_base(base: u64) {
     } else {
         // SAFETY: canonical; the hypervisor does not address by GS.
         unsafe { instr::wrmsr(MSR_GS_BASE, base) };
+    }
+}
+
+/// The active GS base and the other one change places: guest kernel and user mode have one each.
+#[inline(always)]
+pub(crate) fn swap_gs() {
+    // SAFETY: the hypervisor does not address by GS, and both bases are canonical.
+    unsafe { core::arch::asm!("swapgs", options(nostack, preserves_flags)) };
+}
+
+/// GS base of the mode in which the guest that runs is not.
+pub(crate) fn other_gs_base() -> u64 {
+    instr::rdmsr(MSR_KERNEL_GS_BASE)
+}
+
+/// Sets [`other_gs_base`]; a non-canonical one is ignored.
+pub(crate) fn set_other_gs_base(base: u64) {
+    if is_canonical(base) {
+        // SAFETY: canonical; only SWAPGS reads it.
+        unsafe { instr::wrmsr(MSR_KERNEL_GS_BASE, base) };
     }
 }
 

@@ -5,16 +5,29 @@
 // processor and these stubs save straight into the vCPU. The word after the file is the CPU's own stack.
 // Offsets in it come from x86/regs.rs as `const` operands.
 
-.macro SAVE_GPRS
+// Registers that a call may change and that an instruction SYSCALL leaves alone.
+.macro SAVE_ARGUMENTS
     push    %rdi
     push    %rsi
     push    %rdx
-    push    %rcx
-    push    %rax
     push    %r8
     push    %r9
     push    %r10
-    push    %r11
+    push    %rax
+.endm
+
+.macro RESTORE_ARGUMENTS
+    pop     %rax
+    pop     %r10
+    pop     %r9
+    pop     %r8
+    pop     %rdx
+    pop     %rsi
+    pop     %rdi
+.endm
+
+// Registers that the functions we call preserve.
+.macro SAVE_PRESERVED
     push    %rbx
     push    %rbp
     push    %r12
@@ -23,22 +36,27 @@
     push    %r15
 .endm
 
-.macro RESTORE_GPRS
+.macro RESTORE_PRESERVED
     pop     %r15
     pop     %r14
     pop     %r13
     pop     %r12
     pop     %rbp
     pop     %rbx
+.endm
+
+.macro SAVE_GPRS
+    SAVE_ARGUMENTS
+    push    %rcx
+    push    %r11
+    SAVE_PRESERVED
+.endm
+
+.macro RESTORE_GPRS
+    RESTORE_PRESERVED
     pop     %r11
-    pop     %r10
-    pop     %r9
-    pop     %r8
-    pop     %rax
     pop     %rcx
-    pop     %rdx
-    pop     %rsi
-    pop     %rdi
+    RESTORE_ARGUMENTS
 .endm
 
 .section .entry.text, "ax"
@@ -82,24 +100,13 @@ exit_to_guest:
 .global exit_iretq
 exit_iretq:
     iretq
-1:  pop     %r15
-    pop     %r14
-    pop     %r13
-    pop     %r12
-    pop     %rbp
-    pop     %rbx
-    add     $8, %rsp
-    pop     %r10
-    pop     %r9
-    pop     %r8
-    pop     %rax
-    add     $8, %rsp
-    pop     %rdx
-    pop     %rsi
-    pop     %rdi
-    mov     16(%rsp), %rcx                      // rip
-    mov     32(%rsp), %r11                      // rflags
-    mov     40(%rsp), %rsp
+1:  RESTORE_PRESERVED
+    add     $16, %rsp
+exit_sysret:                                    // rsp = the slot of rax
+    mov     {rip} - {rax}(%rsp), %rcx
+    mov     {rflags} - {rax}(%rsp), %r11
+    RESTORE_ARGUMENTS
+    mov     {rsp} - {vector}(%rsp), %rsp
     sysretq
 .size entry_common, . - entry_common
 
@@ -143,6 +150,9 @@ entry_bad_iret:
 SYSCALL_SLOTS entry_syscall, syscall_common
 SYSCALL_SLOTS entry_cstar, cstar_common
 
+// The short way: only what a call may change is saved, the rest stays in its registers. The answer of `xenolith_syscall`
+// says how to go on; for anything but a plain return the register file is completed first. The slots of rcx and r11 are
+// its business: SYSCALL has put rip and rflags there.
 .balign 16
 syscall_common:
     push    %r11
@@ -150,8 +160,27 @@ syscall_common:
     push    %rcx
     push    $0
     push    ${syscall_vector}
-    SAVE_GPRS
-    jmp     entry_guest
+    SAVE_ARGUMENTS
+    mov     %rsp, %rdi
+    mov     {stack} - {rax}(%rsp), %rsp
+    push    %rdi
+    call    xenolith_syscall
+    pop     %rsp
+    cmp     ${go_sysret}, %eax
+    je      exit_sysret
+    ja      1f
+    sub     $16, %rsp
+    SAVE_PRESERVED
+    mov     {stack}(%rsp), %rsp
+    xor     %ebp, %ebp
+    call    xenolith_leave
+    jmp     exit_to_guest
+1:  mov     {r11} - {rax}(%rsp), %r11
+    mov     {rcx} - {rax}(%rsp), %rcx
+    RESTORE_ARGUMENTS
+    add     $16, %rsp
+    jmp     exit_iretq
+.size syscall_common, . - syscall_common
 
 .balign 16
 cstar_common:

@@ -15,6 +15,13 @@ pub(crate) const EXIT_SYSRET: u64 = 0x200;
 /// Put into [`GuestRegs::vector`] to leave by IRETQ.
 pub(crate) const EXIT_IRET: u64 = 0;
 
+/// What the fast entry of a system call answers to assembly: something waits, complete the register file and look.
+pub(crate) const GO_LEAVE: u32 = 0;
+/// Leave by SYSRET, as [`EXIT_SYSRET`], at once.
+pub(crate) const GO_SYSRET: u32 = 1;
+/// Leave by IRETQ at once; rcx and r11 are in the register file.
+pub(crate) const GO_IRET: u32 = 2;
+
 /// General registers, how we got in, and the hardware's frame: lowest address first, in the order of the pushes.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
@@ -26,11 +33,11 @@ pub(crate) struct GuestRegs {
     pub(crate) rbp: u64,
     pub(crate) rbx: u64,
     pub(crate) r11: u64,
+    pub(crate) rcx: u64,
+    pub(crate) rax: u64,
     pub(crate) r10: u64,
     pub(crate) r9: u64,
     pub(crate) r8: u64,
-    pub(crate) rax: u64,
-    pub(crate) rcx: u64,
     pub(crate) rdx: u64,
     pub(crate) rsi: u64,
     pub(crate) rdi: u64,
@@ -62,12 +69,22 @@ pub(crate) const OFFSET_RIP: usize = offset_of!(GuestRegs, rip);
 #[cfg(target_os = "none")]
 pub(crate) const OFFSET_CS: usize = offset_of!(GuestRegs, cs);
 #[cfg(target_os = "none")]
+pub(crate) const OFFSET_RAX: usize = offset_of!(GuestRegs, rax);
+#[cfg(target_os = "none")]
+pub(crate) const OFFSET_RCX: usize = offset_of!(GuestRegs, rcx);
+#[cfg(target_os = "none")]
+pub(crate) const OFFSET_R11: usize = offset_of!(GuestRegs, r11);
+#[cfg(target_os = "none")]
+pub(crate) const OFFSET_RFLAGS: usize = offset_of!(GuestRegs, rflags);
+#[cfg(target_os = "none")]
 pub(crate) const OFFSET_RSP: usize = offset_of!(GuestRegs, rsp);
 pub(crate) const OFFSET_STACK: usize = offset_of!(EntryArea, stack) - offset_of!(EntryArea, regs);
 
 // The processor aligns RSP0 down to 16 before it pushes (SDM vol. 3A 6.14.2); a gap would shift the frame.
 const _: () = assert!((offset_of!(EntryArea, regs) + size_of::<GuestRegs>()).is_multiple_of(16));
 const _: () = assert!(OFFSET_STACK == size_of::<GuestRegs>());
+// entry.S gets from the slot of rax to the end of the preserved registers by two words, to those of rcx and r11 itself.
+const _: () = assert!(offset_of!(GuestRegs, rax) == 8 * 8 && offset_of!(GuestRegs, vector) == 8 * 15);
 
 impl EntryArea {
     /// Where the processor starts pushing: RSP0 while the vCPU runs. The area must not move until it is off the CPU.

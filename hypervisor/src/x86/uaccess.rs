@@ -4,6 +4,8 @@
 // UNSAFETY: calls assembly; touches guest addresses.
 #![expect(unsafe_code, reason = "accesses that may fault")]
 
+use crate::mm::layout::HYPERVISOR_END;
+
 #[cfg(target_os = "none")]
 mod assembly {
     core::arch::global_asm!(include_str!("uaccess.S"), options(att_syntax));
@@ -58,27 +60,202 @@ fn outcome(code: u32) -> Result<(), Faulted> {
 #[inline]
 pub(crate) fn is_guest_range(address: u64, len: usize) -> bool {
     let Some(end) = address.checked_add(len as u64) else { return false };
-    end <= 1 << 47 || address >= crate::mm::layout::HYPERVISOR_END
+    end <= 1 << 47 || address >= HYPERVISOR_END
+}
+
+/// Bytes of guest space: contiguous from the hypervisor's end over the top of the address space to the end of the lower half.
+const GUEST_SPACE: u64 = (1_u64 << 47).wrapping_sub(HYPERVISOR_END);
+
+/// The address, if that many bytes from it on are guest space. While the processor still guesses whether they are, an address that is not
+/// reads as 0, so that it cannot be made to load ours (Spectre variant 1).
+#[inline(always)]
+fn guarded(address: u64, len: usize) -> Result<u64, Faulted> {
+    let places = (GUEST_SPACE + 1).saturating_sub(len as u64);
+    let masked = nospec(address.wrapping_sub(HYPERVISOR_END), places, address);
+    if address.wrapping_sub(HYPERVISOR_END) < places { Ok(masked) } else { Err(Faulted) }
+}
+
+/// `value` if `index < limit`, else 0, without a branch.
+#[inline(always)]
+pub(crate) fn nospec(index: u64, limit: u64, value: u64) -> u64 {
+    let masked: u64;
+    // SAFETY: arithmetic on registers.
+    unsafe {
+        core::arch::asm!("cmp {index}, {limit}", "sbb {masked}, {masked}", "and {masked}, {value}",
+            index = in(reg) index, limit = in(reg) limit, value = in(reg) value, masked = out(reg) masked,
+            options(pure, nomem, nostack));
+    }
+    masked
+}
+
+/// Copies as many whole words as its name says; the error is 1 after a fault.
+#[cfg(target_os = "none")]
+macro_rules! copy_words {
+    ($words:literal, $dst:expr, $src:expr) => {{
+        let failed: u32;
+        core::arch::asm!(
+            ".set uaccess_at, 0",
+            ".rept {words}",
+            "2: mov uaccess_at({src}), {word}",
+            "3: mov {word}, uaccess_at({dst})",
+            ".pushsection .fixup_table, \"a\"",
+            ".quad 2b, 5f",
+            ".quad 3b, 5f",
+            ".popsection",
+            ".set uaccess_at, uaccess_at + 8",
+            ".endr",
+            "4:",
+            ".pushsection .text.fixup, \"ax\"",
+            "5: mov $1, {failed:e}",
+            "jmp 4b",
+            ".popsection",
+            words = const $words,
+            src = in(reg) $src,
+            dst = in(reg) $dst,
+            word = out(reg) _,
+            failed = inout(reg) 0_u32 => failed,
+            options(att_syntax, nostack),
+        );
+        failed
+    }};
+}
+
+/// A copy whose length is known when this is compiled is laid out for it.
+///
+/// # Safety
+/// Both ranges are the caller's to use, or guest memory.
+#[cfg(target_os = "none")]
+#[inline(always)]
+unsafe fn copy(dst: *mut u8, src: *const u8, len: usize) -> u32 {
+    // SAFETY: by contract; faults are caught.
+    unsafe {
+        match len {
+            8 => copy_words!(1, dst, src),
+            16 => copy_words!(2, dst, src),
+            24 => copy_words!(3, dst, src),
+            32 => copy_words!(4, dst, src),
+            40 => copy_words!(5, dst, src),
+            48 => copy_words!(6, dst, src),
+            56 => copy_words!(7, dst, src),
+            64 => copy_words!(8, dst, src),
+            72 => copy_words!(9, dst, src),
+            4 => {
+                let failed: u32;
+                core::arch::asm!(
+                    "2: mov ({src}), {word:e}",
+                    "3: mov {word:e}, ({dst})",
+                    "4:",
+                    ".pushsection .fixup_table, \"a\"",
+                    ".quad 2b, 5f",
+                    ".quad 3b, 5f",
+                    ".popsection",
+                    ".pushsection .text.fixup, \"ax\"",
+                    "5: mov $1, {failed:e}",
+                    "jmp 4b",
+                    ".popsection",
+                    src = in(reg) src,
+                    dst = in(reg) dst,
+                    word = out(reg) _,
+                    failed = inout(reg) 0_u32 => failed,
+                    options(att_syntax, nostack),
+                );
+                failed
+            }
+            _ => assembly::uaccess_copy(dst, src, len),
+        }
+    }
+}
+
+/// # Safety
+/// As its twin for the bare machine.
+#[cfg(not(target_os = "none"))]
+unsafe fn copy(dst: *mut u8, src: *const u8, len: usize) -> u32 {
+    // SAFETY: by contract.
+    unsafe { assembly::uaccess_copy(dst, src, len) }
 }
 
 /// Copies from guest memory, through the page tables that are loaded.
 #[inline]
 pub(crate) fn copy_from_guest(dst: &mut [u8], address: u64) -> Result<(), Faulted> {
-    if !is_guest_range(address, dst.len()) {
-        return Err(Faulted);
-    }
+    let source = guarded(address, dst.len())?;
     // SAFETY: the source lies in guest space (a fault is caught), the destination is ours.
-    outcome(unsafe { assembly::uaccess_copy(dst.as_mut_ptr(), address as *const u8, dst.len()) })
+    outcome(unsafe { assembly::uaccess_copy(dst.as_mut_ptr(), source as *const u8, dst.len()) })
 }
 
 /// Copies to guest memory, through the page tables that are loaded; CR0.WP makes read-only pages fault.
 #[inline]
 pub(crate) fn copy_to_guest(address: u64, src: &[u8]) -> Result<(), Faulted> {
-    if !is_guest_range(address, src.len()) {
-        return Err(Faulted);
-    }
+    let target = guarded(address, src.len())?;
     // SAFETY: the destination lies in guest space (a fault is caught), the source is ours.
-    outcome(unsafe { assembly::uaccess_copy(address as *mut u8, src.as_ptr(), src.len()) })
+    outcome(unsafe { assembly::uaccess_copy(target as *mut u8, src.as_ptr(), src.len()) })
+}
+
+/// As [`copy_from_guest`], for a value whose size is known when this is compiled.
+#[inline(always)]
+pub(crate) fn read_from_guest(dst: &mut [u8], address: u64) -> Result<(), Faulted> {
+    let source = guarded(address, dst.len())?;
+    // SAFETY: as in `copy_from_guest`.
+    outcome(unsafe { copy(dst.as_mut_ptr(), source as *const u8, dst.len()) })
+}
+
+/// As [`copy_to_guest`], for a value whose size is known when this is compiled.
+#[inline(always)]
+pub(crate) fn write_to_guest(address: u64, src: &[u8]) -> Result<(), Faulted> {
+    let target = guarded(address, src.len())?;
+    // SAFETY: as in `copy_to_guest`.
+    outcome(unsafe { copy(target as *mut u8, src.as_ptr(), src.len()) })
+}
+
+/// Words of guest memory that are written one by one, for values that are in registers; whether all went well is asked at the end.
+pub(crate) struct GuestWords<const N: usize> {
+    at: u64,
+    failed: u32,
+}
+
+impl<const N: usize> GuestWords<N> {
+    /// `N` words from an address on.
+    #[inline(always)]
+    pub(crate) fn at(address: u64) -> Result<Self, Faulted> {
+        Ok(Self { at: guarded(address, 8 * N)?, failed: 0 })
+    }
+
+    /// Writes word `I`.
+    #[inline(always)]
+    pub(crate) fn put<const I: usize>(mut self, value: u64) -> Self {
+        const { assert!(I < N) };
+        #[cfg(target_os = "none")]
+        // SAFETY: guest space, as `at` has seen; a fault is caught.
+        unsafe {
+            core::arch::asm!(
+                "2: mov {value}, 8 * {index}({at})",
+                "4:",
+                ".pushsection .fixup_table, \"a\"",
+                ".quad 2b, 5f",
+                ".popsection",
+                ".pushsection .text.fixup, \"ax\"",
+                "5: mov $1, {failed:e}",
+                "jmp 4b",
+                ".popsection",
+                index = const I,
+                at = in(reg) self.at,
+                value = in(reg) value,
+                failed = inout(reg) self.failed,
+                options(att_syntax, nostack, preserves_flags),
+            );
+        }
+        #[cfg(not(target_os = "none"))]
+        {
+            let _ = (self.at, value);
+            self.failed = 1;
+        }
+        self
+    }
+
+    /// Were all written?
+    #[inline(always)]
+    pub(crate) fn done(self) -> Result<(), Faulted> {
+        outcome(self.failed)
+    }
 }
 
 /// Reads an MSR that may not exist.
@@ -122,4 +299,30 @@ pub(crate) fn fixup(rip: u64) -> Option<u64> {
     // SAFETY: link.ld puts the table between the two symbols.
     let table = unsafe { core::slice::from_raw_parts(start, len) };
     table.iter().find(|[at, _]| *at == rip).map(|[_, resume]| *resume)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guest_space_is_what_is_not_ours() {
+        let top = HYPERVISOR_END;
+        for good in [0, 0x1000, (1 << 47) - 8, top, u64::MAX - 7] {
+            assert_eq!(guarded(good, 8), Ok(good));
+            assert!(is_guest_range(good, 7));
+        }
+        for bad in [(1 << 47) - 7, 1 << 47, 0x8000_0000_0000, 0xffff_8000_0000_0000, top - 8, top - 1] {
+            assert_eq!(guarded(bad, 8), Err(Faulted), "{bad:#x}");
+            assert!(!is_guest_range(bad, 8));
+        }
+        assert_eq!(guarded(0, usize::MAX), Err(Faulted));
+        assert_eq!(guarded(top, GUEST_SPACE as usize), Ok(top));
+        assert_eq!(guarded(top, GUEST_SPACE as usize + 1), Err(Faulted));
+    }
+
+    #[test]
+    fn indices_beyond_the_limit_read_as_zero() {
+        assert_eq!((nospec(3, 4, 9), nospec(4, 4, 9), nospec(u64::MAX, 4, 9), nospec(0, 0, 9)), (9, 0, 0, 0));
+    }
 }
