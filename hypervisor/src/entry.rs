@@ -19,7 +19,7 @@ use crate::mm::flush;
 use crate::pv::{crash, iret, segment, traps};
 use crate::run::{self, Next};
 use crate::x86::percpu::{self, CpuLocal, softirq};
-use crate::x86::regs::{EXIT_SYSRET, GO_IRET, GO_LEAVE, GO_SYSRET, GuestRegs, VECTOR_SYSCALL};
+use crate::x86::regs::{EXIT_IRET, EXIT_SYSRET, GO_IRET, GO_LEAVE, GO_SYSRET, GuestRegs, VECTOR_SYSCALL};
 use crate::x86::{instr, ipi, uaccess};
 
 const PAGE_FAULT: u64 = 14;
@@ -101,11 +101,11 @@ extern "C" fn xenolith_syscall(_regs: *mut GuestRegs) -> u32 {
     if !state.kernel_mode {
         return user_call(cpu);
     }
-    if state.entry.regs.rax == HypercallNumber::IRET.raw() {
-        return iret_call(cpu);
+    if dispatch::at_once(state) {
+        let is_plain = dispatch::may_sysret(&state.entry.regs) && run::nothing_waits(cpu, vcpu);
+        return if is_plain { GO_SYSRET } else { stay(state) };
     }
-    let Some(go) = dispatch::at_once(state) else { return hypercall(cpu) };
-    if run::nothing_waits(cpu, vcpu) { go } else { stay(state) }
+    if state.entry.regs.rax == HypercallNumber::IRET.raw() { iret_call(cpu) } else { hypercall(cpu) }
 }
 
 /// A hypercall of more than a few instructions.
@@ -142,12 +142,32 @@ fn user_call(cpu: &CpuLocal) -> u32 {
     let Some((vcpu, state)) = current(cpu) else { return GO_LEAVE };
     let regs = &mut state.entry.regs;
     (regs.rcx, regs.r11) = (regs.rip, regs.rflags);
-    match traps::system_call(&vcpu, state) {
-        Ok(true) if run::nothing_waits(cpu, &vcpu) => GO_SYSRET,
-        Ok(_) => GO_LEAVE,
-        Err(reason) => {
+    match traps::user_call(&vcpu, state) {
+        Some(Ok(())) if run::nothing_waits(cpu, &vcpu) => return GO_SYSRET,
+        Some(Ok(())) => {}
+        Some(Err(reason)) => state.crash = Some(reason),
+        None => {
+            // No callback: an exception waits instead, and there is no error that could come of it.
+            let _ = traps::system_call(&vcpu, state);
+        }
+    }
+    GO_LEAVE
+}
+
+/// A page fault of a guest, with those registers in the register file that functions may change. 0: nothing was done, it is to be handled
+/// like other exceptions. [`GO_SYSRET`]: on to the guest's handler. 2: done, but something waits.
+#[unsafe(no_mangle)]
+extern "C" fn xenolith_page_fault(_from_r11: *mut u64) -> u32 {
+    const DONE: u32 = 2;
+    let cpu = percpu::this();
+    let Some((vcpu, state)) = current(cpu) else { return 0 };
+    match traps::quick_page_fault(&vcpu, state) {
+        None => 0,
+        Some(Ok(())) if run::nothing_waits(cpu, &vcpu) => GO_SYSRET,
+        Some(Ok(())) => DONE,
+        Some(Err(reason)) => {
             state.crash = Some(reason);
-            GO_LEAVE
+            DONE
         }
     }
 }
@@ -156,8 +176,10 @@ fn user_call(cpu: &CpuLocal) -> u32 {
 #[cold]
 fn stay(state: &mut VcpuState) -> u32 {
     let regs = &mut state.entry.regs;
-    if matches!(regs.vector, VECTOR_SYSCALL | EXIT_SYSRET) {
-        regs.vector = EXIT_SYSRET;
+    if regs.vector == VECTOR_SYSCALL {
+        regs.vector = if dispatch::may_sysret(regs) { EXIT_SYSRET } else { EXIT_IRET };
+        (regs.rcx, regs.r11) = (regs.rip, regs.rflags);
+    } else if regs.vector == EXIT_SYSRET {
         (regs.rcx, regs.r11) = (regs.rip, regs.rflags);
     }
     GO_LEAVE

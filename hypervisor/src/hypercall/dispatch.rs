@@ -37,13 +37,19 @@ pub(crate) fn quick(state: &mut VcpuState, number: HypercallNumber, [first, seco
     }
 }
 
-/// The guest kernel executed `syscall`: runs the call in its registers if it is a [`quick`] one. How to leave.
+/// The guest kernel executed `syscall`: runs the call in its registers if it is a [`quick`] one. Has it?
 #[inline(always)]
-pub(crate) fn at_once(state: &mut VcpuState) -> Option<u32> {
+pub(crate) fn at_once(state: &mut VcpuState) -> bool {
     let regs = &state.entry.regs;
-    let result = quick(state, HypercallNumber(regs.rax), [regs.rdi, regs.rsi])?;
+    let Some(result) = quick(state, HypercallNumber(regs.rax), [regs.rdi, regs.rsi]) else { return false };
     state.entry.regs.rax = result;
-    Some(way_back(&mut state.entry.regs))
+    true
+}
+
+/// May a call leave by SYSRET? rcx and r11 are the caller's loss, so it may, except for single steps and odd addresses.
+#[inline(always)]
+pub(crate) fn may_sysret(regs: &GuestRegs) -> bool {
+    regs.rflags & RFLAGS_TF_RF == 0 && regs.rip >> LOWER_HALF_BITS != 1
 }
 
 /// A hot call of few arguments: its result.
@@ -113,10 +119,10 @@ fn unusual(state: &mut VcpuState, result: HypercallResult) -> u32 {
     way_back(regs)
 }
 
-/// rcx and r11 are the caller's loss, so the short way out will do, except for single steps and odd addresses.
+/// How to leave after a call.
 #[inline(always)]
-fn way_back(regs: &mut GuestRegs) -> u32 {
-    if regs.rflags & RFLAGS_TF_RF == 0 && regs.rip >> LOWER_HALF_BITS != 1 {
+pub(crate) fn way_back(regs: &mut GuestRegs) -> u32 {
+    if may_sysret(regs) {
         return GO_SYSRET;
     }
     regs.vector = EXIT_IRET;

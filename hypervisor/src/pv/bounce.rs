@@ -40,7 +40,19 @@ pub(crate) fn trap(vcpu: &Vcpu, state: &mut VcpuState, trap: PendingTrap) -> Res
         return Err("exception without a handler in the trap table");
     }
     let handler = Callback { address: info.address, mask_events: info.flags.contains(TrapFlags::MASK_EVENTS) };
-    enter(vcpu, state, Entry { handler, error_code: trap.error_code, masks: false })
+    enter(vcpu, state, !state.kernel_mode, Entry { handler, error_code: trap.error_code, masks: false })
+}
+
+/// Delivers a page fault; the address is in its place already.
+#[inline(always)]
+pub(crate) fn page_fault(vcpu: &Vcpu, state: &mut VcpuState, error_code: u32) -> Result<(), &'static str> {
+    const VECTOR: usize = 14;
+    let [.., info] = state.traps.first_chunk::<{ VECTOR + 1 }>().ok_or("no trap table")?;
+    if info.address == 0 {
+        return Err("page fault without a handler in the trap table");
+    }
+    let handler = Callback { address: info.address, mask_events: info.flags.contains(TrapFlags::MASK_EVENTS) };
+    enter(vcpu, state, !state.kernel_mode, Entry { handler, error_code: Some(error_code), masks: false })
 }
 
 /// Delivers the event upcall.
@@ -49,20 +61,27 @@ pub(crate) fn event(vcpu: &Vcpu, state: &mut VcpuState) -> Result<(), &'static s
     if handler.address == 0 {
         return Err("event without an event callback");
     }
-    enter(vcpu, state, Entry { handler, error_code: None, masks: true })
+    enter(vcpu, state, !state.kernel_mode, Entry { handler, error_code: None, masks: true })
+}
+
+/// As [`callback`], when the vCPU is known to be in user mode.
+#[inline(always)]
+pub(crate) fn user_call(vcpu: &Vcpu, state: &mut VcpuState, handler: Callback) -> Result<(), &'static str> {
+    enter(vcpu, state, true, Entry { handler, error_code: None, masks: false })?;
+    state.entry.regs.rflags &= !RFLAGS_DF;
+    Ok(())
 }
 
 /// Delivers a system call or another entry that has a callback of its own.
 pub(crate) fn callback(vcpu: &Vcpu, state: &mut VcpuState, handler: Callback) -> Result<(), &'static str> {
-    enter(vcpu, state, Entry { handler, error_code: None, masks: false })?;
+    enter(vcpu, state, !state.kernel_mode, Entry { handler, error_code: None, masks: false })?;
     // SYSCALL cleared the direction flag for a native kernel (SFMASK); ours is fixed.
     state.entry.regs.rflags &= !RFLAGS_DF;
     Ok(())
 }
 
 #[inline(always)]
-fn enter(vcpu: &Vcpu, state: &mut VcpuState, entry: Entry) -> Result<(), &'static str> {
-    let from_user = !state.kernel_mode;
+fn enter(vcpu: &Vcpu, state: &mut VcpuState, from_user: bool, entry: Entry) -> Result<(), &'static str> {
     let keeps_iopl = vcpu.domain.assists(VmAssistType::ARCHITECTURAL_IOPL.raw());
     let regs = &state.entry.regs;
     let mask = vcpu.info().upcall_mask();
@@ -77,7 +96,9 @@ fn enter(vcpu: &Vcpu, state: &mut VcpuState, entry: Entry) -> Result<(), &'stati
     let cs = cs | u64::from(old_mask) << 32;
     let rflags = regs.rflags & !(RFLAGS_IF | RFLAGS_IOPL) | if old_mask == 0 { RFLAGS_IF } else { 0 } | iopl;
     let (rsp, ss) = (regs.rsp, regs.ss & 0xffff);
-    switch::to_kernel_mode(state);
+    if from_user {
+        switch::to_kernel_mode(state);
+    }
     // The frame on the guest's stack, lowest word first.
     let written = match entry.error_code {
         Some(code) => uaccess::GuestWords::<8>::at(base).and_then(|words| {

@@ -5,15 +5,14 @@
 
 use core::sync::atomic::Ordering;
 
-use hypercalls::handle::GuestHandle;
 use hypercalls::trap::IretContext;
 use hypercalls::vm_assist::VmAssistType;
 
 use crate::domain::vcpu::{Vcpu, VcpuState};
-use crate::mm::guest_access;
 use crate::pv::switch;
 use crate::x86::context;
 use crate::x86::regs::{EXIT_IRET, EXIT_SYSRET};
+use crate::x86::uaccess::{Faulted, GuestWords};
 
 const VGCF_IN_SYSCALL: u64 = 0x100;
 const RFLAGS_FIXED: u64 = 2;
@@ -24,11 +23,27 @@ const RFLAGS_VM: u64 = 1 << 17;
 /// Bits that exist.
 const RFLAGS_KNOWN: u64 = 0x003f_ffd7;
 
+/// The words that the guest kernel left at its stack pointer.
+#[inline(always)]
+fn frame(address: u64) -> Result<IretContext, Faulted> {
+    let (words, rax) = GuestWords::<9>::at(address)?.get::<0>();
+    let (words, r11) = words.get::<1>();
+    let (words, rcx) = words.get::<2>();
+    let (words, flags) = words.get::<3>();
+    let (words, rip) = words.get::<4>();
+    let (words, cs) = words.get::<5>();
+    let (words, rflags) = words.get::<6>();
+    let (words, rsp) = words.get::<7>();
+    let (words, ss) = words.get::<8>();
+    words.done()?;
+    Ok(IretContext { rax, r11, rcx, flags, rip, cs, rflags, rsp, ss })
+}
+
 /// Restores registers from the frame at the guest's stack pointer, to kernel or user mode by its cs, and sets the event mask
 /// from its IF; with VMASST architectural_iopl also the virtual IOPL. A bad frame crashes the domain; bad selectors fault in the guest.
+#[inline]
 pub(crate) fn iret(vcpu: &Vcpu, state: &mut VcpuState) -> Result<(), &'static str> {
-    let frame: IretContext = guest_access::read(GuestHandle::new(state.entry.regs.rsp))
-        .map_err(|_| "iret hypercall: cannot read the frame on the stack")?;
+    let frame = frame(state.entry.regs.rsp).map_err(|_| "iret hypercall: cannot read the frame on the stack")?;
     if frame.cs & 3 == 3 {
         if state.user_root.is_none() {
             return Err("iret hypercall: to user mode without a user page table");

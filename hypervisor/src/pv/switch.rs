@@ -50,12 +50,9 @@ pub(crate) fn new_base(cx: &mut Cx<'_>, mfn: Mfn) -> Result<(), MmuError> {
     Ok(())
 }
 
-/// From guest user mode to guest kernel mode.
+/// From guest user mode, in which the vCPU is, to guest kernel mode.
 #[inline(always)]
 pub(crate) fn to_kernel_mode(state: &mut VcpuState) {
-    if state.kernel_mode {
-        return;
-    }
     context::swap_gs();
     state.kernel_mode = true;
     load_tables(state);

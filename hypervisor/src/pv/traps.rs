@@ -131,6 +131,27 @@ pub(crate) fn int80(state: &mut VcpuState) {
     }
 }
 
+/// SYSCALL in 64-bit guest user mode, if the kernel has a callback for it. The error crashes the domain.
+#[inline(always)]
+pub(crate) fn user_call(vcpu: &Vcpu, state: &mut VcpuState) -> Option<Result<(), &'static str>> {
+    let handler = state.syscall_callback;
+    (handler.address != 0).then(|| bounce::user_call(vcpu, state, handler))
+}
+
+/// A page fault that only the guest's handler can be meant for: delivers it. The error crashes the domain.
+#[inline(always)]
+pub(crate) fn quick_page_fault(vcpu: &Vcpu, state: &mut VcpuState) -> Option<Result<(), &'static str>> {
+    let address = instr::read_cr2();
+    let error_code = state.entry.regs.error_code & !PF_USER;
+    let may_be_a_table = error_code & (PF_PRESENT | PF_WRITE | PF_RESERVED) == PF_PRESENT | PF_WRITE;
+    if (state.kernel_mode && may_be_a_table) || segment::ldt_offset(address).is_some() {
+        return None;
+    }
+    let error_code = error_code | if state.kernel_mode { 0 } else { PF_USER };
+    vcpu.info().cr2().store(address, Ordering::Relaxed);
+    Some(bounce::page_fault(vcpu, state, error_code as u32))
+}
+
 /// SYSCALL in guest user mode, SYSCALL from 32-bit code, SYSENTER: to their callbacks. `false`: an exception waits instead. The error
 /// crashes the domain.
 pub(crate) fn system_call(vcpu: &Vcpu, state: &mut VcpuState) -> Result<bool, &'static str> {

@@ -72,7 +72,11 @@ entry_vectors:
     push    $0
     .endif
     push    $vec
+    .if vec == 14
+    jmp     entry_page_fault
+    .else
     jmp     entry_common
+    .endif
     .set vec, vec + 1
 .endr
 
@@ -109,6 +113,33 @@ exit_sysret:                                    // rsp = the slot of rax
     mov     {rsp} - {vector}(%rsp), %rsp
     sysretq
 .size entry_common, . - entry_common
+
+// #PF, the one exception that is frequent: most go to the guest, which needs of the registers no more than a call may change. 0: not
+// done, handle it like any exception; 1: leave by SYSRET at once; 2: done, but something waits.
+.balign 16
+.type entry_page_fault, @function
+entry_page_fault:
+    cld
+    SAVE_ARGUMENTS
+    push    %rcx
+    push    %r11
+    testb   $3, {cs} - {r11}(%rsp)
+    jz      1f
+    mov     %rsp, %rdi
+    mov     {stack} - {r11}(%rsp), %rsp
+    push    %rdi
+    call    xenolith_page_fault
+    pop     %rsp
+    cmp     ${go_sysret}, %eax
+    jb      2f
+    lea     {rax} - {r11}(%rsp), %rsp
+    je      exit_sysret
+    jmp     syscall_rest
+2:  SAVE_PRESERVED
+    jmp     entry_guest
+1:  SAVE_PRESERVED
+    jmp     entry_host
+.size entry_page_fault, . - entry_page_fault
 
 // A fault or interrupt that came while the hypervisor ran.
 entry_host:
@@ -169,6 +200,7 @@ syscall_common:
     cmp     ${go_sysret}, %eax
     je      exit_sysret
     ja      1f
+syscall_rest:                                   // rsp = the slot of rax
     sub     $16, %rsp
     SAVE_PRESERVED
     mov     {stack}(%rsp), %rsp

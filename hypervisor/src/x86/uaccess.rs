@@ -206,7 +206,8 @@ pub(crate) fn write_to_guest(address: u64, src: &[u8]) -> Result<(), Faulted> {
     outcome(unsafe { copy(target as *mut u8, src.as_ptr(), src.len()) })
 }
 
-/// Words of guest memory that are written one by one, for values that are in registers; whether all went well is asked at the end.
+/// Words of guest memory that are read or written one by one, for values that are in registers; whether all went well is asked at the
+/// end.
 pub(crate) struct GuestWords<const N: usize> {
     at: u64,
     failed: u32,
@@ -251,7 +252,40 @@ impl<const N: usize> GuestWords<N> {
         self
     }
 
-    /// Were all written?
+    /// Reads word `I`; it means nothing if [`Self::done`] fails.
+    #[inline(always)]
+    pub(crate) fn get<const I: usize>(mut self) -> (Self, u64) {
+        const { assert!(I < N) };
+        let value: u64;
+        #[cfg(target_os = "none")]
+        // SAFETY: guest space, as `at` has seen; a fault is caught.
+        unsafe {
+            core::arch::asm!(
+                "2: mov 8 * {index}({at}), {value}",
+                "4:",
+                ".pushsection .fixup_table, \"a\"",
+                ".quad 2b, 5f",
+                ".popsection",
+                ".pushsection .text.fixup, \"ax\"",
+                "5: mov $1, {failed:e}",
+                "jmp 4b",
+                ".popsection",
+                index = const I,
+                at = in(reg) self.at,
+                value = lateout(reg) value,
+                failed = inout(reg) self.failed,
+                options(att_syntax, nostack, preserves_flags),
+            );
+        }
+        #[cfg(not(target_os = "none"))]
+        {
+            value = self.at;
+            self.failed = 1;
+        }
+        (self, value)
+    }
+
+    /// Did all go well?
     #[inline(always)]
     pub(crate) fn done(self) -> Result<(), Faulted> {
         outcome(self.failed)
