@@ -102,7 +102,7 @@ extern "C" fn xenolith_syscall(_regs: *mut GuestRegs) -> u32 {
         return user_call(cpu);
     }
     if dispatch::at_once(state) {
-        let is_plain = dispatch::may_sysret(&state.entry.regs) && run::nothing_waits(cpu, vcpu);
+        let is_plain = dispatch::may_sysret(&state.entry.regs) && run::nothing_came(cpu, vcpu);
         return if is_plain { GO_SYSRET } else { stay(state) };
     }
     if state.entry.regs.rax == HypercallNumber::IRET.raw() { iret_call(cpu) } else { hypercall(cpu) }
@@ -133,7 +133,7 @@ fn iret_call(cpu: &CpuLocal) -> u32 {
         return stay(state);
     }
     let go = if state.entry.regs.vector == EXIT_SYSRET { GO_SYSRET } else { GO_IRET };
-    if run::nothing_waits(cpu, &vcpu) { go } else { stay(state) }
+    if run::nothing_came(cpu, &vcpu) { go } else { stay(state) }
 }
 
 /// SYSCALL in guest user mode.
@@ -143,7 +143,7 @@ fn user_call(cpu: &CpuLocal) -> u32 {
     let regs = &mut state.entry.regs;
     (regs.rcx, regs.r11) = (regs.rip, regs.rflags);
     match traps::user_call(&vcpu, state) {
-        Some(Ok(())) if run::nothing_waits(cpu, &vcpu) => return GO_SYSRET,
+        Some(Ok(())) if run::nothing_came(cpu, &vcpu) => return GO_SYSRET,
         Some(Ok(())) => {}
         Some(Err(reason)) => state.crash = Some(reason),
         None => {
@@ -163,7 +163,7 @@ extern "C" fn xenolith_page_fault(_from_r11: *mut u64) -> u32 {
     let Some((vcpu, state)) = current(cpu) else { return 0 };
     match traps::quick_page_fault(&vcpu, state) {
         None => 0,
-        Some(Ok(())) if run::nothing_waits(cpu, &vcpu) => GO_SYSRET,
+        Some(Ok(())) if run::nothing_came(cpu, &vcpu) => GO_SYSRET,
         Some(Ok(())) => DONE,
         Some(Err(reason)) => {
             state.crash = Some(reason);

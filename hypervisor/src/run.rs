@@ -39,10 +39,13 @@ pub(crate) fn is_asked(cpu: &CpuLocal) -> bool {
 /// CPU, and a flush that is wanted comes with an interrupt, which is taken before the first instruction of the guest.
 #[inline(always)]
 pub(crate) fn nothing_waits(cpu: &CpuLocal, vcpu: &Vcpu) -> bool {
-    cpu.softirqs.load(Ordering::Acquire) == 0
-        && vcpu.pending.load(Ordering::Relaxed) == 0
-        && !vcpu.event_due()
-        && !console::has_ring_news()
+    nothing_came(cpu, vcpu) && !console::has_ring_news()
+}
+
+/// The same behind a call that has done nothing which others could wait for.
+#[inline(always)]
+pub(crate) fn nothing_came(cpu: &CpuLocal, vcpu: &Vcpu) -> bool {
+    cpu.softirqs.load(Ordering::Acquire) == 0 && vcpu.pending.load(Ordering::Relaxed) == 0 && !vcpu.event_due()
 }
 
 /// Runs what interrupts and other CPUs left to do. Returns whether the scheduler wants to be asked.

@@ -253,6 +253,12 @@ impl Vcpu {
         VcpuInfo::at(self.info_addr.load(Ordering::Acquire))
     }
 
+    /// Its evtchn_upcall_mask.
+    #[inline(always)]
+    pub(crate) fn upcall_mask(&self) -> &'static core::sync::atomic::AtomicU8 {
+        map::byte(self.info_addr.load(Ordering::Acquire).wrapping_add(1))
+    }
+
     /// Has it a vcpu_info of its own (not the shared dummy of vCPUs beyond the legacy 32)?
     pub(crate) fn has_info(&self) -> bool {
         self.id.raw() < LEGACY_MAX_VCPUS || self.info_page.lock().is_some()
@@ -342,7 +348,7 @@ impl Vcpu {
     pub(crate) fn event_due(&self) -> bool {
         // One look at both bytes: evtchn_upcall_pending below, evtchn_upcall_mask above.
         let both = map::half_word(self.info_addr.load(Ordering::Acquire)).load(Ordering::Acquire);
-        both & 0xff != 0 && both >> 8 == 0
+        (1..=0xff).contains(&both)
     }
 }
 

@@ -45,6 +45,13 @@ pub(crate) fn bytes(mfn: Mfn) -> &'static [AtomicU8; 4096] {
     unsafe { &*pointer(mfn).cast() }
 }
 
+/// The byte at a machine address of a frame that has a record.
+#[inline(always)]
+pub(crate) fn byte(address: u64) -> &'static AtomicU8 {
+    // SAFETY: as in `words`.
+    unsafe { &*(DIRECT_MAP_START.wrapping_add(address) as *const AtomicU8) }
+}
+
 /// The 16 bits at an even machine address, of a frame that has a record.
 #[inline(always)]
 pub(crate) fn half_word(address: u64) -> &'static AtomicU16 {

@@ -84,7 +84,7 @@ pub(crate) fn callback(vcpu: &Vcpu, state: &mut VcpuState, handler: Callback) ->
 fn enter(vcpu: &Vcpu, state: &mut VcpuState, from_user: bool, entry: Entry) -> Result<(), &'static str> {
     let keeps_iopl = vcpu.domain.assists(VmAssistType::ARCHITECTURAL_IOPL.raw());
     let regs = &state.entry.regs;
-    let mask = vcpu.info().upcall_mask();
+    let mask = vcpu.upcall_mask();
     let old_mask = mask.load(Ordering::Relaxed);
     let stack = if from_user { state.kernel_sp } else { regs.rsp };
     let base = (stack & !15).wrapping_sub(if entry.error_code.is_some() { 64 } else { 56 });

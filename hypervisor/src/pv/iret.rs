@@ -41,7 +41,7 @@ fn frame(address: u64) -> Result<IretContext, Faulted> {
 
 /// Restores registers from the frame at the guest's stack pointer, to kernel or user mode by its cs, and sets the event mask
 /// from its IF; with VMASST architectural_iopl also the virtual IOPL. A bad frame crashes the domain; bad selectors fault in the guest.
-#[inline]
+#[inline(always)]
 pub(crate) fn iret(vcpu: &Vcpu, state: &mut VcpuState) -> Result<(), &'static str> {
     let frame = frame(state.entry.regs.rsp).map_err(|_| "iret hypercall: cannot read the frame on the stack")?;
     if frame.cs & 3 == 3 {
@@ -68,6 +68,6 @@ pub(crate) fn iret(vcpu: &Vcpu, state: &mut VcpuState) -> Result<(), &'static st
         state.iopl = (frame.rflags >> RFLAGS_IOPL_SHIFT & 3) as u8;
     }
     state.nmi_masked = false;
-    vcpu.info().upcall_mask().store(u8::from(frame.rflags & RFLAGS_IF == 0), Ordering::Release);
+    vcpu.upcall_mask().store(u8::from(frame.rflags & RFLAGS_IF == 0), Ordering::Release);
     Ok(())
 }
