@@ -4,6 +4,7 @@
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use alloc::vec::Vec;
+use core::ops::Deref;
 
 use grant_tables::{GrantError, GrantTable, Growth, Limits, Release, Version};
 use hypercalls::errno::Errno;
@@ -11,8 +12,36 @@ use hypercalls::frame::Mfn;
 use hypercalls::ids::DomId;
 
 use crate::domain::memory::{alloc_shared, free_shared, free_unseen};
-use crate::domain::{Domain, end, table};
+use crate::domain::{Domain, DomainRef, end, table};
 use crate::mm::{frame_table, map};
+
+/// A domain that an operation on grants names: its caller, of which no reference need be counted, or another one.
+pub(crate) enum Named<'a> {
+    /// The caller.
+    Caller(&'a DomainRef),
+    /// Another.
+    Other(DomainRef),
+}
+
+impl<'a> Named<'a> {
+    /// Finds a domain by number.
+    #[inline(always)]
+    pub(crate) fn find(caller: &'a DomainRef, id: DomId) -> Option<Self> {
+        if id == caller.id { Some(Self::Caller(caller)) } else { table::find(id).map(Self::Other) }
+    }
+}
+
+impl Deref for Named<'_> {
+    type Target = Domain;
+
+    #[inline(always)]
+    fn deref(&self) -> &Domain {
+        match self {
+            Self::Caller(domain) => domain,
+            Self::Other(domain) => domain,
+        }
+    }
+}
 
 /// A new domain's table, with one frame as in Xen. Without memory for it the table starts empty and grows when asked to.
 pub(crate) fn new_table(owner: DomId, limits: Limits) -> GrantTable<'static> {
@@ -109,6 +138,7 @@ pub(crate) fn release(release: Release) {
 }
 
 /// Somebody uses a domain's grants no more.
+#[inline(always)]
 pub(crate) fn look_if_dying(granter: &Domain) {
     if granter.is_dying() {
         end::look_soon();

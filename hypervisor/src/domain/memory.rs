@@ -262,7 +262,7 @@ pub(crate) fn free_unseen(mfn: Mfn) {
 }
 
 /// Drops a general reference, and frees the page with the last one.
-#[inline]
+#[inline(always)]
 pub(crate) fn put_page(mfn: Mfn, frame: &'static Frame) {
     if frame.put() {
         free_page(mfn, frame);
@@ -270,6 +270,7 @@ pub(crate) fn put_page(mfn: Mfn, frame: &'static Frame) {
 }
 
 #[cold]
+#[inline(never)]
 fn free_page(mfn: Mfn, frame: &'static Frame) {
     m2p::clear(mfn);
     let Some(owner) = frame.owner().and_then(table::find) else { return frame_table::free(mfn, 0) };
@@ -300,7 +301,7 @@ pub(crate) struct PageRef {
 
 impl PageRef {
     /// Takes a reference if `owner` owns the frame.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get(mfn: Mfn, owner: DomId) -> Option<Self> {
         let frame = frame_table::ram(mfn)?;
         frame.get(owner).then_some(Self { mfn, frame })
@@ -325,6 +326,7 @@ impl PageRef {
 }
 
 impl Drop for PageRef {
+    #[inline(always)]
     fn drop(&mut self) {
         put_page(self.mfn, self.frame);
     }
@@ -338,11 +340,13 @@ pub(crate) struct WritableRef {
 
 impl WritableRef {
     /// Takes both references if `owner` owns the frame and it is not in use as a table.
+    #[inline(always)]
     pub(crate) fn get(mfn: Mfn, owner: DomId) -> Option<Self> {
         Self::upgrade(PageRef::get(mfn, owner)?)
     }
 
     /// Adds the writable reference to a general one; drops it if the frame is in use as a table.
+    #[inline(always)]
     pub(crate) fn upgrade(page: PageRef) -> Option<Self> {
         crate::mm::type_ref::get_writable(page.frame()).ok()?;
         Some(Self { page })
@@ -367,6 +371,7 @@ impl WritableRef {
 }
 
 impl Drop for WritableRef {
+    #[inline(always)]
     fn drop(&mut self) {
         self.page.frame.put_type(crate::mm::flush::clock());
     }

@@ -202,6 +202,11 @@ impl Domain {
         self.vcpus.lock().clone()
     }
 
+    /// What a function makes of all vCPUs, without a snapshot: it runs under their lock and must be short.
+    pub(crate) fn vcpus_with<R>(&self, look: impl FnOnce(&[Arc<Vcpu>]) -> R) -> R {
+        look(&self.vcpus.lock())
+    }
+
     /// Lets go of the vCPUs, which refer back to the domain; at its end.
     pub(crate) fn take_vcpus(&self) -> Vec<Arc<Vcpu>> {
         core::mem::take(&mut *self.vcpus.lock())

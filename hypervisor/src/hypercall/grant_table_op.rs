@@ -137,25 +137,25 @@ fn each_unmap<T: FromBytes + IntoBytes + Immutable>(
     parse: fn(&mut T) -> (Unmap, &mut GrantStatus),
 ) -> HypercallResult {
     let (list, count) = array::<T>(args)?;
-    let domain = cx.domain().clone();
+    let domain = &cx.vcpu.domain;
     let root = cx.state.kernel_root.ok_or(Errno::EINVAL)?;
     let mut done = 0;
+    let mut batch = Unmapped::new();
     while done < count {
         let end = count.min(done.saturating_add(grant_map::BATCH as u32));
         if cx.budget.spend(ELEMENT.saturating_mul(end.saturating_sub(done))).is_err() && done != 0 {
             return Ok(continued::<T>(args, done, 0));
         }
-        let mut batch = Unmapped::new();
         let mut result = Ok(());
         while done < end && result.is_ok() {
             result = guest_access::read_at(list, done.into()).and_then(|mut op: T| {
                 let (unmap, answer) = parse(&mut op);
-                *answer = status(batch.unmap(&domain, root, &unmap));
+                *answer = status(batch.unmap(domain, root, &unmap));
                 guest_access::write_at(list, done.into(), &op)
             });
             done = done.saturating_add(1);
         }
-        batch.finish(&domain);
+        batch.finish(domain);
         result?;
     }
     Ok(Outcome::DONE)

@@ -14,6 +14,7 @@ use hypercalls::mmu::{MMU_UPDATE_PREEMPTED, MmuUpdate, MmuUpdateCmd, MmuextCmd, 
 
 use crate::budget::Budget;
 use crate::domain::memory::{PageRef, WritableRef};
+use crate::domain::vcpu::Vcpu;
 use crate::domain::{Domain, DomainRef, table};
 use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
 use crate::mm::guest_access;
@@ -280,19 +281,22 @@ fn va_flush_others(cx: &Cx<'_>, flags: u64) -> Result<(), Errno> {
 
 /// The CPUs on which the vCPUs of a bitmap are now. EFAULT.
 fn cpus_of(cx: &Cx<'_>, bitmap: GuestHandle<u8>) -> Result<u64, Errno> {
-    let vcpus = cx.domain().vcpus();
     let mut bytes = [0_u8; 16];
-    let len = vcpus.len().div_ceil(8).min(bytes.len());
+    let len = (cx.domain().vcpus_with(<[_]>::len)).div_ceil(8).min(bytes.len());
     guest_access::read_bytes(bitmap.addr(), bytes.get_mut(..len).ok_or(Errno::EINVAL)?)?;
+    Ok(cx.domain().vcpus_with(|vcpus| running_on(vcpus, &bytes)))
+}
+
+fn running_on(vcpus: &[Arc<Vcpu>], bitmap: &[u8]) -> u64 {
     let mut cpus = 0;
-    for (byte, of_byte) in bytes.iter().zip(vcpus.chunks(8)) {
+    for (byte, of_byte) in bitmap.iter().zip(vcpus.chunks(8)) {
         for (bit, vcpu) in of_byte.iter().enumerate() {
             if byte >> bit & 1 != 0 && vcpu.on_cpu.load(Ordering::Acquire) {
                 cpus |= 1 << (vcpu.cpu.load(Ordering::Relaxed) & 63);
             }
         }
     }
-    Ok(cpus)
+    cpus
 }
 
 /// HYPERVISOR_mmuext_op(list, count, done, foreigndom): pins, CR3, flushes, LDT, whole pages. Preemptible.

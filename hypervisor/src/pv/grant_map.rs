@@ -13,19 +13,19 @@ use hypercalls::frame::Mfn;
 use hypercalls::grant_table::{GnttabMapGrantRef, GrantStatus};
 use hypercalls::ids::{DomId, GrantHandle};
 
-use crate::budget::Budget;
+use crate::domain::grants::{self, Named};
 use crate::domain::memory::{PageRef, WritableRef};
-use crate::domain::{Domain, grants, table};
+use crate::domain::{Domain, DomainRef};
 use crate::mm::flush;
 use crate::mm::page_type::Level;
 use crate::pv::mmu_update::{self, Slot};
 use crate::pv::promote::{self, Mmu};
-use crate::pv::validate;
+use crate::pv::validate::{self, References};
 
 /// Maps one grant for `mapper`, whose kernel page tables are those under `root`, and fills in the results.
-pub(crate) fn map(mapper: &Domain, root: Mfn, op: &mut GnttabMapGrantRef) -> Result<(), GrantStatus> {
+pub(crate) fn map(mapper: &DomainRef, root: Mfn, op: &mut GnttabMapGrantRef) -> Result<(), GrantStatus> {
     let mode = MapMode::parse(op.flags).map_err(|error| error.status())?;
-    let granter = table::find(op.dom).filter(|granter| !granter.is_dying()).ok_or(GrantStatus::BAD_DOMAIN)?;
+    let granter = Named::find(mapper, op.dom).filter(|granter| !granter.is_dying()).ok_or(GrantStatus::BAD_DOMAIN)?;
     let reserved = mapper.grants.lock().reserve_handle().map_err(|error| error.status())?;
     let claim = granter.grants.lock().claim_map(op.ref_, mapper.id, mode);
     let claim = match claim {
@@ -47,28 +47,42 @@ pub(crate) fn map(mapper: &Domain, root: Mfn, op: &mut GnttabMapGrantRef) -> Res
 }
 
 /// Takes the references that a claim needs and writes the page-table entry, or does nothing.
+#[inline(always)]
 fn enter(mapper: &Domain, root: Mfn, host_addr: u64, claim: &Claim) -> Result<(), GrantStatus> {
-    let (mode, frame) = (claim.mode(), claim.frame());
-    let writable = !mode.is_readonly();
+    let mode = claim.mode();
     if mode.is_device() {
-        take(frame, claim.granter(), writable)?;
+        return enter_device(mapper, root, host_addr, claim);
     }
+    enter_host(mapper, root, host_addr, claim)
+}
+
+/// The same with a device mapping, which has references of its own.
+#[inline(never)]
+fn enter_device(mapper: &Domain, root: Mfn, host_addr: u64, claim: &Claim) -> Result<(), GrantStatus> {
+    let (mode, frame) = (claim.mode(), claim.frame());
+    take(frame, claim.granter(), !mode.is_readonly())?;
     if !mode.is_host() {
         return Ok(());
     }
-    let entered = take(frame, claim.granter(), writable).and_then(|()| {
-        write_entry(mapper, root, host_addr, claim).map_err(|_| {
-            promote::put_mapped_page(frame, writable);
-            GrantStatus::GENERAL_ERROR
-        })
-    });
-    if entered.is_err() && mode.is_device() {
-        promote::put_mapped_page(frame, writable);
+    let entered = enter_host(mapper, root, host_addr, claim);
+    if entered.is_err() {
+        promote::put_mapped_page(frame, !mode.is_readonly());
     }
     entered
 }
 
+#[inline(always)]
+fn enter_host(mapper: &Domain, root: Mfn, host_addr: u64, claim: &Claim) -> Result<(), GrantStatus> {
+    let (frame, writable) = (claim.frame(), !claim.mode().is_readonly());
+    take(frame, claim.granter(), writable)?;
+    write_entry(mapper, root, host_addr, claim).map_err(|_| {
+        promote::put_mapped_page(frame, writable);
+        GrantStatus::GENERAL_ERROR
+    })
+}
+
 /// Takes the references of one mapping. BAD_PAGE: not the granter's memory. GENERAL_ERROR: in use as a table.
+#[inline(always)]
 fn take(frame: Mfn, granter: DomId, writable: bool) -> Result<(), GrantStatus> {
     let page = PageRef::get(frame, granter).ok_or(GrantStatus::BAD_PAGE)?;
     if writable {
@@ -81,6 +95,7 @@ fn take(frame: Mfn, granter: DomId, writable: bool) -> Result<(), GrantStatus> {
 
 /// Writes the entry of a mapping whose references are held, and drops what was there before. EINVAL: there is no entry at
 /// that address.
+#[inline(always)]
 fn write_entry(mapper: &Domain, root: Mfn, host_addr: u64, claim: &Claim) -> Result<(), Errno> {
     let mode = claim.mode();
     let entry =
@@ -89,11 +104,14 @@ fn write_entry(mapper: &Domain, root: Mfn, host_addr: u64, claim: &Claim) -> Res
     let (_page, slot) = find(&mmu, root, host_addr, mode.contains_pte())?;
     let old = mmu_update::exchange(&mmu, slot, entry);
     // As for any update of an entry, flushing is the guest's business: a page keeps its type until all CPUs have flushed.
-    mmu.drop_references(validate::references(Level::L1, old), &mut Budget::unlimited());
+    if let References::Page { mfn, writable } = validate::references(Level::L1, old) {
+        promote::put_mapped_page(mfn, writable);
+    }
     Ok(())
 }
 
 /// The slot that a host address means, and what keeps its table one.
+#[inline(always)]
 fn find(mmu: &Mmu<'_>, root: Mfn, address: u64, is_machine: bool) -> Result<(Option<PageRef>, Slot), Errno> {
     if is_machine {
         return mmu_update::l1_at(mmu, address).map(|(page, slot)| (Some(page), slot));
@@ -133,6 +151,7 @@ impl Unmapped {
     }
 
     /// Ends one mapping as far as page tables and handles go; at most [`BATCH`] of them.
+    #[inline]
     pub(crate) fn unmap(&mut self, mapper: &Domain, root: Mfn, op: &Unmap) -> Result<(), GrantStatus> {
         let Some(free) = self.releases.get_mut(self.count) else { return Err(GrantStatus::EAGAIN) };
         let unmapping = mapper.grants.lock().start_unmap(op.handle, op.host_addr, op.dev_bus_addr);
@@ -150,22 +169,28 @@ impl Unmapped {
     }
 
     /// Flushes TLBs, then gives pages and grants back.
-    pub(crate) fn finish(self, mapper: &Domain) {
-        if self.flush {
+    #[inline]
+    pub(crate) fn finish(&mut self, mapper: &DomainRef) {
+        if core::mem::take(&mut self.flush) {
             flush::on(mapper.dirty_cpus());
         }
-        for release in self.releases.into_iter().flatten() {
+        let count = core::mem::take(&mut self.count);
+        for release in self.releases.iter_mut().take(count).filter_map(Option::take) {
             let (access, frame) = (release.access(), release.frame());
             for _ in 0..u32::from(access.is_host()).saturating_add(access.is_device().into()) {
                 promote::put_mapped_page(frame, !access.is_readonly());
             }
-            grants::release(release);
+            if let Some(granter) = Named::find(mapper, release.granter()) {
+                granter.grants.lock().release(release);
+                grants::look_if_dying(&granter);
+            }
         }
     }
 }
 
 /// Takes the entry of a mapping out of its table, and puts the one at `new_addr` there if that is not 0. The references of
 /// the mapping are the caller's then. EINVAL: the entry is not there or not the mapping's; nothing has changed.
+#[inline(always)]
 fn clear_entry(mapper: &Domain, root: Mfn, op: &Unmap, unmapping: &Unmapping) -> Result<(), Errno> {
     let mmu = mapper.lock_mmu();
     let (_page, slot) = find(&mmu, root, op.host_addr, unmapping.contains_pte())?;
@@ -190,7 +215,7 @@ fn clear_entry(mapper: &Domain, root: Mfn, op: &Unmap, unmapping: &Unmapping) ->
 
 /// Is `entry` still the one that maps a grant, leading to its page with the right that was granted? (XSA-234)
 fn is_mapping(entry: u64, frame: Mfn, writable: bool) -> bool {
-    validate::references(Level::L1, entry) == validate::References::Page { mfn: frame, writable }
+    validate::references(Level::L1, entry) == References::Page { mfn: frame, writable }
 }
 
 #[cfg(test)]

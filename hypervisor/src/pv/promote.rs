@@ -383,27 +383,23 @@ impl Mmu<'_> {
         if budget.spend(groups.len().saturating_sub(done) as u32).is_err() {
             return Err((from, MmuError::Preempted));
         }
-        for (group, base) in groups.iter().zip((0_u16..).step_by(GROUP)).skip(done) {
-            if !has_present(group) {
-                continue;
+        // A table that is partial within a group has references for the entries before.
+        let mut skip = usize::from(from) % GROUP;
+        for (number, group) in groups.iter().enumerate().skip(done) {
+            let first = core::mem::take(&mut skip);
+            let mut left = present_in(group) >> first << first;
+            if left != 0 && budget.spend(GROUP as u32).is_err() {
+                return Err(((number * GROUP + first) as u16, MmuError::Preempted));
             }
-            // A table that is partial within this group has references for the entries before.
-            let first = from.max(base);
-            if budget.spend(GROUP as u32).is_err() {
-                return Err((first, MmuError::Preempted));
-            }
-            for (slot, index) in group.iter().zip(base..).skip(usize::from(first.wrapping_sub(base))) {
+            while let Some((index, slot)) = next_of(group, &mut left) {
                 let entry = slot.load(Ordering::Relaxed);
-                if entry & validate::PRESENT == 0 {
-                    continue;
-                }
-                let adjusted = validate::check(Level::L1, entry, &cx)
-                    .and_then(|entry| {
-                        self.take_page(entry, validate::target(entry), entry & validate::WRITABLE != 0, owner)
-                    })
-                    .map_err(|errno| (index, errno.into()))?;
-                if adjusted != entry {
-                    slot.store(adjusted, Ordering::Relaxed);
+                let adjusted = validate::check(Level::L1, entry, &cx).and_then(|entry| {
+                    self.take_page(entry, validate::target(entry), entry & validate::WRITABLE != 0, owner)
+                });
+                match adjusted {
+                    Ok(adjusted) if adjusted != entry => slot.store(adjusted, Ordering::Relaxed),
+                    Ok(_) => {}
+                    Err(errno) => return Err(((number * GROUP + index) as u16, errno.into())),
                 }
             }
         }
@@ -515,36 +511,45 @@ impl Mmu<'_> {
 fn demote_pages(mfn: Mfn, frame: &'static Frame, from: u16, budget: &mut Budget) -> Result<(), MmuError> {
     let (groups, _) = map::words(mfn).as_chunks::<GROUP>();
     let end = usize::from(from);
-    let used = end.div_ceil(GROUP);
-    if budget.spend(used as u32).is_err() {
+    let mut number = end.div_ceil(GROUP);
+    if budget.spend(number as u32).is_err() {
         frame.set_partial(from);
         return Err(MmuError::Preempted);
     }
-    for (number, group) in groups.iter().enumerate().take(used).rev() {
-        let base = number * GROUP;
-        if !has_present(group) {
-            continue;
-        }
-        // A table that is partial within this group has references for the entries before only.
-        let held = end.saturating_sub(base).min(GROUP);
-        if budget.spend(GROUP as u32).is_err() {
-            frame.set_partial(base.saturating_add(held) as u16);
+    while number != 0 {
+        number -= 1;
+        let Some(group) = groups.get(number) else { continue };
+        // A table that is partial within a group has references for the entries before only.
+        let held = end.saturating_sub(number * GROUP).min(GROUP);
+        let mut left = present_in(group) & (1_u32 << held).wrapping_sub(1);
+        if left != 0 && budget.spend(GROUP as u32).is_err() {
+            frame.set_partial((number * GROUP + held) as u16);
             return Err(MmuError::Preempted);
         }
-        for slot in group.iter().take(held) {
+        while let Some((_, slot)) = next_of(group, &mut left) {
             let entry = slot.load(Ordering::Relaxed);
-            if entry & validate::PRESENT != 0 {
-                put_mapped_page(validate::target(entry), entry & validate::WRITABLE != 0);
-            }
+            put_mapped_page(validate::target(entry), entry & validate::WRITABLE != 0);
         }
     }
     Ok(())
 }
 
-/// Is any entry of a group present?
+/// Which entries of a group are present, bit by index.
 #[inline(always)]
-fn has_present(group: &[AtomicU64; GROUP]) -> bool {
-    group.iter().fold(0, |all, slot| all | slot.load(Ordering::Relaxed)) & validate::PRESENT != 0
+fn present_in(group: &[AtomicU64; GROUP]) -> u32 {
+    const { assert!(validate::PRESENT == 1) };
+    group.iter().rev().fold(0, |bits, slot| bits << 1 | (slot.load(Ordering::Relaxed) & validate::PRESENT) as u32)
+}
+
+/// Takes the lowest bit out of `left`: its index and the entry.
+#[inline(always)]
+fn next_of<'a>(group: &'a [AtomicU64; GROUP], left: &mut u32) -> Option<(usize, &'a AtomicU64)> {
+    if *left == 0 {
+        return None;
+    }
+    let index = left.trailing_zeros() as usize;
+    *left &= left.wrapping_sub(1);
+    group.get(index).map(|slot| (index, slot))
 }
 
 /// Drops what an L1 entry held: devices hold nothing.
