@@ -60,26 +60,32 @@ pub(crate) fn since(cpus: CpuBits, stamp: u32) {
 }
 
 /// Flushes everything on `cpus` and waits until it is done.
+#[inline]
 pub(crate) fn on(cpus: CpuBits) {
-    let this = percpu::this();
+    let own: CpuBits = 1 << percpu::this().id().raw();
+    if cpus & !own != 0 {
+        others(cpus, own);
+    } else if cpus & own != 0 {
+        local();
+    }
+}
+
+/// The same if `cpus` has more in it than `own`, the CPU this runs on.
+#[inline(never)]
+fn others(cpus: CpuBits, own: CpuBits) {
+    let are_meant = |cpu: &&'static CpuLocal| cpus & !own & 1 << cpu.id().raw() != 0;
     let mut tickets = [0_usize; crate::config::MAX_CPUS];
-    for cpu in percpu::all() {
-        if cpus >> cpu.id().raw() & 1 == 0 || cpu.id() == this.id() {
-            continue;
-        }
+    for cpu in percpu::all().filter(are_meant) {
         let ticket = cpu.flush_posted.fetch_add(1, Ordering::AcqRel).wrapping_add(1);
         if let Some(slot) = tickets.get_mut(cpu.id().index()) {
             *slot = ticket;
         }
         ipi::flush(cpu);
     }
-    if cpus >> this.id().raw() & 1 != 0 {
+    if cpus & own != 0 {
         local();
     }
-    for cpu in percpu::all() {
-        if cpus >> cpu.id().raw() & 1 == 0 || cpu.id() == this.id() {
-            continue;
-        }
+    for cpu in percpu::all().filter(are_meant) {
         let ticket = tickets.get(cpu.id().index()).copied().unwrap_or(0);
         while (cpu.flush_done.load(Ordering::Acquire).wrapping_sub(ticket)).cast_signed() < 0 {
             sync::relax();

@@ -71,6 +71,8 @@ pub(crate) struct CpuLocal {
 }
 
 static CPUS: [AtomicPtr<CpuLocal>; MAX_CPUS] = [const { AtomicPtr::new(core::ptr::null_mut()) }; MAX_CPUS];
+/// One more than the highest number of a CPU that has been set up.
+static END: AtomicU32 = AtomicU32::new(0);
 
 /// The CPU this runs on.
 #[inline(always)]
@@ -92,7 +94,7 @@ pub(crate) fn get(cpu: CpuId) -> Option<&'static CpuLocal> {
 
 /// All CPUs that have been set up.
 pub(crate) fn all() -> impl Iterator<Item = &'static CpuLocal> {
-    (0..MAX_CPUS as u32).filter_map(|cpu| get(CpuId(cpu)))
+    (0..END.load(Ordering::Acquire)).filter_map(|cpu| get(CpuId(cpu)))
 }
 
 impl CpuLocal {
@@ -136,6 +138,7 @@ pub(crate) unsafe fn install(block: *mut u8, cpu: CpuId, apic_id: u32) -> &'stat
 /// Makes a CPU known to all others, once it answers interrupts or at least its flush mailbox.
 pub(crate) fn publish(local: &CpuLocal) {
     CPUS[local.id().index()].store(core::ptr::from_ref(local).cast_mut(), Ordering::Release);
+    END.fetch_max(local.id().raw() + 1, Ordering::AcqRel);
 }
 
 /// Makes another CPU's block of memory, which must be aligned to its size; the CPU is not published yet.
