@@ -49,6 +49,17 @@ fn current(cpu: &CpuLocal) -> Option<(ManuallyDrop<Arc<Vcpu>>, &'static mut Vcpu
     Some((vcpu, state))
 }
 
+/// As [`current`], without asking whether there is one.
+///
+/// # Safety
+/// A guest came to the hypervisor, and nothing has been switched since; the caller holds no other reference to the state.
+#[inline(always)]
+unsafe fn loaded(cpu: &CpuLocal) -> (&'static Vcpu, &'static mut VcpuState) {
+    let pointer = cpu.current.load(Ordering::Relaxed).cast::<Vcpu>().cast_const();
+    // SAFETY: guests run only while a vCPU is loaded; its reference and its state are this CPU's since `adopt`.
+    unsafe { (&*pointer, &mut *(*pointer).state.as_ptr()) }
+}
+
 /// Takes ownership of a vCPU for this CPU, waiting for the CPU that still has it.
 fn adopt(cpu: &CpuLocal, vcpu: Arc<Vcpu>) {
     loop {
@@ -95,9 +106,8 @@ extern "C" fn xenolith_guest_entry(_regs: *mut GuestRegs) -> *mut GuestRegs {
 #[unsafe(no_mangle)]
 extern "C" fn xenolith_syscall(_regs: *mut GuestRegs) -> u32 {
     let cpu = percpu::this();
-    let pointer = cpu.current.load(Ordering::Relaxed).cast::<Vcpu>().cast_const();
-    // SAFETY: guests run only while a vCPU is loaded; its reference and its state are this CPU's since `adopt`.
-    let (vcpu, state) = unsafe { (&*pointer, &mut *(*pointer).state.as_ptr()) };
+    // SAFETY: a guest came here.
+    let (vcpu, state) = unsafe { loaded(cpu) };
     if !state.kernel_mode {
         return user_call(cpu);
     }
@@ -127,28 +137,28 @@ fn any_hypercall(cpu: &CpuLocal) -> u32 {
 /// The iret hypercall.
 #[inline(never)]
 fn iret_call(cpu: &CpuLocal) -> u32 {
-    let Some((vcpu, state)) = current(cpu) else { return GO_LEAVE };
-    if let Err(reason) = iret::iret(&vcpu, state) {
+    // SAFETY: a guest came here.
+    let (vcpu, state) = unsafe { loaded(cpu) };
+    if let Err(reason) = iret::iret(vcpu, state) {
         state.crash = Some(reason);
         return stay(state);
     }
     let go = if state.entry.regs.vector == EXIT_SYSRET { GO_SYSRET } else { GO_IRET };
-    if run::nothing_came(cpu, &vcpu) { go } else { stay(state) }
+    if run::nothing_came(cpu, vcpu) { go } else { stay(state) }
 }
 
 /// SYSCALL in guest user mode.
 #[inline(never)]
 fn user_call(cpu: &CpuLocal) -> u32 {
-    let Some((vcpu, state)) = current(cpu) else { return GO_LEAVE };
-    let regs = &mut state.entry.regs;
-    (regs.rcx, regs.r11) = (regs.rip, regs.rflags);
-    match traps::user_call(&vcpu, state) {
-        Some(Ok(())) if run::nothing_came(cpu, &vcpu) => return GO_SYSRET,
+    // SAFETY: a guest came here.
+    let (vcpu, state) = unsafe { loaded(cpu) };
+    match traps::user_call(vcpu, state) {
+        Some(Ok(())) if run::nothing_came(cpu, vcpu) => return GO_SYSRET,
         Some(Ok(())) => {}
         Some(Err(reason)) => state.crash = Some(reason),
         None => {
             // No callback: an exception waits instead, and there is no error that could come of it.
-            let _ = traps::system_call(&vcpu, state);
+            let _ = traps::system_call(vcpu, state);
         }
     }
     GO_LEAVE
@@ -160,10 +170,11 @@ fn user_call(cpu: &CpuLocal) -> u32 {
 extern "C" fn xenolith_page_fault(_from_r11: *mut u64) -> u32 {
     const DONE: u32 = 2;
     let cpu = percpu::this();
-    let Some((vcpu, state)) = current(cpu) else { return 0 };
-    match traps::quick_page_fault(&vcpu, state) {
+    // SAFETY: a guest came here.
+    let (vcpu, state) = unsafe { loaded(cpu) };
+    match traps::quick_page_fault(vcpu, state) {
         None => 0,
-        Some(Ok(())) if run::nothing_came(cpu, &vcpu) => GO_SYSRET,
+        Some(Ok(())) if run::nothing_came(cpu, vcpu) => GO_SYSRET,
         Some(Ok(())) => DONE,
         Some(Err(reason)) => {
             state.crash = Some(reason);

@@ -259,6 +259,12 @@ impl Vcpu {
         map::byte(self.info_addr.load(Ordering::Acquire).wrapping_add(1))
     }
 
+    /// Its arch.cr2.
+    #[inline(always)]
+    pub(crate) fn cr2(&self) -> &'static AtomicU64 {
+        map::word(self.info_addr.load(Ordering::Acquire).wrapping_add(16))
+    }
+
     /// Has it a vcpu_info of its own (not the shared dummy of vCPUs beyond the legacy 32)?
     pub(crate) fn has_info(&self) -> bool {
         self.id.raw() < LEGACY_MAX_VCPUS || self.info_page.lock().is_some()

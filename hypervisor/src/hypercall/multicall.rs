@@ -28,7 +28,7 @@ pub(crate) fn multicall(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
     }
     for index in 0..count {
         // The first one always runs, or a batch could starve.
-        if index != 0 && cx.budget.spend(ENTRY_COST).is_err() {
+        if cx.budget.spend(ENTRY_COST).is_err() && index != 0 {
             return Ok(rest(args, list, count.wrapping_sub(index)));
         }
         let entry = guest_access::read(list)?;

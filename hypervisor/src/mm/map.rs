@@ -52,6 +52,13 @@ pub(crate) fn byte(address: u64) -> &'static AtomicU8 {
     unsafe { &*(DIRECT_MAP_START.wrapping_add(address) as *const AtomicU8) }
 }
 
+/// The word at a machine address that is a multiple of 8, of a frame that has a record.
+#[inline(always)]
+pub(crate) fn word(address: u64) -> &'static AtomicU64 {
+    // SAFETY: as in `words`; aligned.
+    unsafe { &*(DIRECT_MAP_START.wrapping_add(address & !7) as *const AtomicU64) }
+}
+
 /// The 16 bits at an even machine address, of a frame that has a record.
 #[inline(always)]
 pub(crate) fn half_word(address: u64) -> &'static AtomicU16 {

@@ -135,6 +135,8 @@ pub(crate) fn int80(state: &mut VcpuState) {
 #[inline(always)]
 pub(crate) fn user_call(vcpu: &Vcpu, state: &mut VcpuState) -> Option<Result<(), &'static str>> {
     let handler = state.syscall_callback;
+    let regs = &mut state.entry.regs;
+    (regs.rcx, regs.r11) = (regs.rip, regs.rflags);
     (handler.address != 0).then(|| bounce::user_call(vcpu, state, handler))
 }
 
@@ -148,7 +150,7 @@ pub(crate) fn quick_page_fault(vcpu: &Vcpu, state: &mut VcpuState) -> Option<Res
         return None;
     }
     let error_code = error_code | if state.kernel_mode { 0 } else { PF_USER };
-    vcpu.info().cr2().store(address, Ordering::Relaxed);
+    vcpu.cr2().store(address, Ordering::Relaxed);
     Some(bounce::page_fault(vcpu, state, error_code as u32))
 }
 
