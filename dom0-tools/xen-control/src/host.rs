@@ -6,8 +6,8 @@ use crate::control::{Control, get_list, handle};
 use crate::error::{ControlError, Result};
 use hypercalls::domctl::vcpu::SchedulerId;
 use hypercalls::sysctl::{
-    Cputopo, Cputopoinfo, DebugKeys, Getcpuinfo, INVALID_CORE_ID, Meminfo, Numainfo, PhysCaps, Physinfo, Readconsole,
-    SysctlCmd, SysctlCpuinfo, SysctlSchedId,
+    Cputopo, Cputopoinfo, Credit2Schedule, DebugKeys, Getcpuinfo, INVALID_CORE_ID, Meminfo, Numainfo, PhysCaps,
+    Physinfo, Readconsole, SysctlCmd, SysctlCpuinfo, SysctlSchedId, SysctlSchedulerOp,
 };
 use zerocopy::FromZeros;
 
@@ -110,6 +110,34 @@ impl Control {
     pub fn scheduler(&self) -> Result<SchedulerId> {
         let answer = self.sysctl("ask for the scheduler", SysctlCmd::SCHED_ID, &SysctlSchedId::new_zeroed())?;
         Ok(answer.payload::<SysctlSchedId>().sched_id)
+    }
+
+    /// How long a vCPU runs at least before another may take its CPU, in microseconds; 0: no limit.
+    ///
+    /// # Errors
+    /// `EINVAL` if the scheduler is not credit2.
+    pub fn ratelimit_us(&self) -> Result<u32> {
+        self.scheduler_parameters("read the scheduler's parameters", None)
+    }
+
+    /// Sets it.
+    ///
+    /// # Errors
+    /// `EINVAL` if it is not 0 and not from 100 to 500000, or the scheduler is not credit2.
+    pub fn set_ratelimit_us(&self, ratelimit_us: u32) -> Result<()> {
+        self.scheduler_parameters("set the scheduler's parameters", Some(ratelimit_us)).map(drop)
+    }
+
+    fn scheduler_parameters(&self, operation: &'static str, ratelimit_us: Option<u32>) -> Result<u32> {
+        let mut request = SysctlSchedulerOp::new_zeroed();
+        request.sched_id = SchedulerId::CREDIT2;
+        // 0 sets, 1 reads.
+        request.cmd = u32::from(ratelimit_us.is_none());
+        if let Some(ratelimit_us) = ratelimit_us {
+            request.set_payload(&Credit2Schedule { ratelimit_us });
+        }
+        let answer = self.sysctl(operation, SysctlCmd::SCHEDULER_OP, &request)?.payload::<SysctlSchedulerOp>();
+        Ok(answer.payload::<Credit2Schedule>().ratelimit_us)
     }
 
     /// The hypervisor's log: all that is kept, or with `from` what came since [`ConsoleText::next`]. At most `room`

@@ -3,7 +3,7 @@
 
 use crate::commands::{
     block, config_update, console, create, debug_keys, destroy, dmesg, domid, info, lifecycle, list, memory, monitor,
-    network, rename, store, sysrq, trigger, uptime, vcpu,
+    network, rename, sched, store, sysrq, trigger, uptime, vcpu,
 };
 use crate::error::Class;
 use clap::error::{ContextKind, ContextValue};
@@ -75,6 +75,9 @@ pub(crate) enum Command {
     VcpuSet(vcpu::SetArgs),
     /// Set on which CPUs vCPUs may run
     VcpuPin(vcpu::PinArgs),
+    /// Show or set domains' shares of the CPUs
+    #[command(name = "sched-credit2")]
+    SchedCredit2(sched::Args),
     /// Set how much memory a domain shall use
     MemSet(memory::SetArgs),
     /// Set the most memory a domain may use
@@ -121,7 +124,7 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     ),
     (&["top", "xentop"], "there is no such view; use 'xn list' or 'xn vcpu-list'"),
     (&["pci-attach", "pci-detach", "pci-list", "pci-assignable-list"], "PCI devices are not passed through"),
-    (&["sched-credit", "sched-credit2", "sched-rtds"], "set 'cpu_weight' and 'cap' in the domain's configuration"),
+    (&["sched-credit", "sched-rtds"], "the scheduler is credit2, see 'xn sched-credit2'"),
 ];
 
 impl Refusal {
@@ -216,6 +219,12 @@ mod tests {
         "vcpu-pin demo all 0-1,^0 all",
         "vcpu-pin demo 3 - 6-9",
         "vcpu-pin -f demo 3 3,4 -",
+        "sched-credit2",
+        "sched-credit2 -d demo -o json",
+        "sched-credit2 -d demo -w 512 -c 50",
+        "sched-credit2 --domain=demo --weight=512 --cap=0",
+        "sched-credit2 -s",
+        "sched-credit2 --schedparam --ratelimit_us=1000",
         "mem-set demo 256m",
         "mem-max demo 1g",
         "block-attach demo /dev/vg/x,raw,xvdb,rw",
@@ -265,6 +274,10 @@ mod tests {
         "vcpu-set demo",
         "vcpu-set demo many",
         "vcpu-pin demo 0",
+        "sched-credit2 -w 512",
+        "sched-credit2 -d demo -w 0",
+        "sched-credit2 -d demo -s",
+        "sched-credit2 -r 1000",
         "mem-set demo",
         "sysrq demo",
         "sysrq demo ss",

@@ -20,6 +20,7 @@ pub(crate) mod memory;
 pub(crate) mod monitor;
 pub(crate) mod network;
 pub(crate) mod rename;
+pub(crate) mod sched;
 pub(crate) mod store;
 pub(crate) mod sysrq;
 pub(crate) mod trigger;
@@ -50,6 +51,7 @@ pub(crate) fn run(command: &Command, context: &mut Context) -> Result<(), Failur
         Command::VcpuList(args) => vcpu::list(args, context),
         Command::VcpuSet(args) => vcpu::set(args, context),
         Command::VcpuPin(args) => vcpu::pin(args, context),
+        Command::SchedCredit2(args) => sched::run(args, context),
         Command::MemSet(args) => memory::set(args, context),
         Command::MemMax(args) => memory::max(args, context),
         Command::BlockAttach(args) => block::attach(args, context),
