@@ -121,9 +121,10 @@ extern "C" fn xenolith_syscall(_regs: *mut GuestRegs) -> u32 {
 /// A hypercall of more than a few instructions.
 #[inline(never)]
 fn hypercall(cpu: &CpuLocal) -> u32 {
-    let Some((vcpu, state)) = current(cpu) else { return GO_LEAVE };
-    let Some(go) = dispatch::hot_from_registers(&vcpu, state) else { return any_hypercall(cpu) };
-    if run::nothing_waits(cpu, &vcpu) { go } else { stay(state) }
+    // SAFETY: a guest came here.
+    let (vcpu, state) = unsafe { loaded(cpu) };
+    let Some(go) = dispatch::hot_from_registers(vcpu, state) else { return any_hypercall(cpu) };
+    if run::nothing_came(cpu, vcpu) { go } else { stay(state) }
 }
 
 /// A hypercall that is not among the hot ones.

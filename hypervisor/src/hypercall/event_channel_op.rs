@@ -21,6 +21,7 @@ use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
 use crate::irq::guest;
 use crate::mm::guest_access;
 use crate::x86::percpu::CpuId;
+use crate::x86::uaccess::GuestWords;
 
 /// Where the argument is in the older form's structure.
 const COMPAT_ARGUMENT: u64 = 4;
@@ -81,10 +82,10 @@ fn send(vcpu: &Vcpu, arg: GuestHandle<EvtchnSend>) -> Result<(), Errno> {
 /// EVTCHNOP_status of the caller's own port by DOMID_SELF.
 #[inline(never)]
 fn own_status(domain: &Domain, arg: GuestHandle<EvtchnStatus>) -> Option<Result<(), Errno>> {
-    let mut op = match guest_access::read(arg) {
-        Ok(op) => op,
-        Err(errno) => return Some(Err(errno)),
+    let Ok(words) = GuestWords::<3>::at(arg.addr()).and_then(GuestWords::get_all) else {
+        return Some(Err(Errno::EFAULT));
     };
+    let mut op: EvtchnStatus = zerocopy::transmute!(words);
     if op.dom != DomId::SELF {
         return None;
     }

@@ -292,6 +292,18 @@ impl<const N: usize> GuestWords<N> {
     }
 }
 
+impl GuestWords<3> {
+    /// All three words.
+    #[inline(always)]
+    pub(crate) fn get_all(self) -> Result<[u64; 3], Faulted> {
+        let (words, first) = self.get::<0>();
+        let (words, second) = words.get::<1>();
+        let (words, third) = words.get::<2>();
+        words.done()?;
+        Ok([first, second, third])
+    }
+}
+
 /// Reads an MSR that may not exist.
 pub(crate) fn read_msr(index: u32) -> Result<u64, Faulted> {
     let mut value = 0;
