@@ -12,17 +12,19 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 mod command;
 pub mod debug;
 pub mod device;
+mod later;
 mod memory;
 mod policy;
 pub mod vcpu;
 
 pub use command::DomctlCmd;
+pub use later::{Createdomain0x17, DOMCTL_INTERFACE_VERSION_0X17};
 pub use memory::{
     Getpageframeinfo3, MaxMem, Nodeaffinity, PageFrameType, PagingMempool, ShadowCmd, ShadowOp, ShadowOpStats, Vnuma,
 };
 pub use policy::{CPUID_NO_SUBLEAF, CpuPolicy, CpuidLeaf, MsrEntry, TscInfo};
 
-/// What [`Domctl::interface_version`] must be.
+/// What [`Domctl::interface_version`] is in Xen 4.17; [`DOMCTL_INTERFACE_VERSION_0X17`] in 4.20.
 #[doc(alias = "XEN_DOMCTL_INTERFACE_VERSION")]
 pub const DOMCTL_INTERFACE_VERSION: u32 = 0x15;
 
@@ -33,7 +35,7 @@ pub const DOMCTL_INTERFACE_VERSION: u32 = 0x15;
 pub struct Domctl {
     /// What to do.
     pub cmd: DomctlCmd,
-    /// [`DOMCTL_INTERFACE_VERSION`].
+    /// [`DOMCTL_INTERFACE_VERSION`] or [`DOMCTL_INTERFACE_VERSION_0X17`].
     pub interface_version: u32,
     /// To whom; out: of a new domain.
     pub domain: DomId,

@@ -7,7 +7,9 @@ use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU16, Ordering};
 
 use grant_tables::{Limits, Version};
-use hypercalls::domctl::{CreateFlags, Createdomain, EmulationFlags, MaxVcpus};
+use hypercalls::domctl::{
+    CreateFlags, Createdomain, Createdomain0x17, DOMCTL_INTERFACE_VERSION_0X17, Domctl, EmulationFlags, MaxVcpus,
+};
 use hypercalls::errno::Errno;
 use hypercalls::ids::DomId;
 
@@ -30,6 +32,31 @@ const MSR_RELAXED: u32 = 1;
 
 /// The number that was given last.
 static LAST: AtomicU16 = AtomicU16::new(0);
+
+/// The argument, in the layout of the call's interface version. EINVAL: several views of memory, which PV domains have not.
+pub(super) fn request(op: &Domctl) -> Result<Createdomain, Errno> {
+    if op.interface_version != DOMCTL_INTERFACE_VERSION_0X17 {
+        return Ok(op.payload());
+    }
+    let given: Createdomain0x17 = op.payload();
+    if given.altp2m_opts != 0 {
+        return Err(Errno::EINVAL);
+    }
+    Ok(Createdomain {
+        ssidref: given.ssidref,
+        handle: given.handle,
+        flags: given.flags,
+        iommu_opts: given.iommu_opts,
+        max_vcpus: given.max_vcpus,
+        max_evtchn_port: given.max_evtchn_port,
+        max_grant_frames: given.max_grant_frames,
+        max_maptrack_frames: given.max_maptrack_frames,
+        grant_opts: given.grant_opts,
+        vmtrace_size: given.vmtrace_size,
+        cpupool_id: given.cpupool_id,
+        arch: given.arch,
+    })
+}
 
 /// What is asked for, if it can be had. EINVAL. EOPNOTSUPP: devices to be emulated. ESRCH: no such pool of CPUs.
 fn check(request: &Createdomain) -> Result<Limits, Errno> {
@@ -114,4 +141,32 @@ pub(super) fn max_vcpus(cx: &Cx<'_>, call: &Call, domain: &DomainRef) -> Hyperca
     }
     creation::add_vcpus(domain)?;
     Ok(Outcome::DONE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hypercalls::domctl::{DOMCTL_INTERFACE_VERSION, DomctlCmd};
+
+    /// The words of a call with 1, 2, 3... in the fields that follow the UUID.
+    fn call(interface_version: u32, words: u32) -> Domctl {
+        let mut u = [0; 128];
+        for (field, number) in u[20..].chunks_exact_mut(4).zip(1..=words) {
+            field.copy_from_slice(&number.to_ne_bytes());
+        }
+        Domctl { cmd: DomctlCmd::CREATEDOMAIN, interface_version, domain: DomId::DOM0, _pad: [0; 3], u }
+    }
+
+    #[test]
+    fn both_layouts_are_read_by_their_version() {
+        let old = request(&call(DOMCTL_INTERFACE_VERSION, 11)).unwrap();
+        assert_eq!((old.max_vcpus, old.grant_opts, old.vmtrace_size, old.cpupool_id), (3, 7, 8, 9));
+        assert_eq!((old.arch.emulation_flags.bits(), old.arch.misc_flags), (10, 11));
+        let mut call = call(DOMCTL_INTERFACE_VERSION_0X17, 12);
+        assert_eq!(request(&call), Err(Errno::EINVAL), "views of memory");
+        call.u[0x30] = 0;
+        let new = request(&call).unwrap();
+        assert_eq!((new.max_vcpus, new.grant_opts, new.vmtrace_size, new.cpupool_id), (3, 7, 9, 10));
+        assert_eq!((new.arch.emulation_flags.bits(), new.arch.misc_flags), (11, 12));
+    }
 }

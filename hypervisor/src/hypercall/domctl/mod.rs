@@ -15,7 +15,9 @@ mod vcpu;
 
 use alloc::sync::Arc;
 
-use hypercalls::domctl::{AddressSize, Createdomain, DOMCTL_INTERFACE_VERSION, Domctl, DomctlCmd, SetVirqHandler};
+use hypercalls::domctl::{
+    AddressSize, DOMCTL_INTERFACE_VERSION, DOMCTL_INTERFACE_VERSION_0X17, Domctl, DomctlCmd, SetVirqHandler,
+};
 use hypercalls::errno::Errno;
 use hypercalls::handle::GuestHandle;
 use hypercalls::ids::VcpuId;
@@ -47,13 +49,13 @@ impl Call {
     }
 }
 
-/// HYPERVISOR_domctl(arg), for control domains. EACCES: another interface version. ESRCH: no such domain. EPERM, EFAULT;
+/// HYPERVISOR_domctl(arg), for control domains, of Xen 4.17's interface or 4.20's. EACCES: another interface version. ESRCH: no such domain. EPERM, EFAULT;
 /// ENOSYS: unknown command.
 pub(crate) fn domctl(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
     let &[arg, ..] = args;
     let handle = GuestHandle::<Domctl>::new(arg);
     let op = guest_access::read(handle)?;
-    if op.interface_version != DOMCTL_INTERFACE_VERSION {
+    if !matches!(op.interface_version, DOMCTL_INTERFACE_VERSION | DOMCTL_INTERFACE_VERSION_0X17) {
         return Err(Errno::EACCES.into());
     }
     cx.require_control()?;
@@ -64,9 +66,9 @@ pub(crate) fn domctl(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
         return call.answer(&info);
     }
     if op.cmd == DomctlCmd::CREATEDOMAIN {
-        let request: Createdomain = op.payload();
-        call.op.domain = create::create(op.domain, &request)?;
-        return call.answer(&request);
+        call.op.domain = create::create(op.domain, &create::request(&op)?)?;
+        guest_access::write(handle, &call.op)?;
+        return Ok(Outcome::DONE);
     }
     let domain = table::find(op.domain).ok_or(Errno::ESRCH)?;
     on_domain(cx, call, &domain)
