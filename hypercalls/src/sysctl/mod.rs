@@ -17,8 +17,8 @@ mod topology;
 
 pub use profile::{CoverageOp, LivepatchOp, LockprofData, LockprofOp, PerfcDesc, PerfcOp, TbufOp};
 pub use topology::{
-    CPUPOOL_PAR_ANY, CpupoolCmd, CpupoolOp, Cputopo, Cputopoinfo, INVALID_CORE_ID, INVALID_NODE_ID, INVALID_SOCKET_ID,
-    Meminfo, Numainfo, Pcitopoinfo,
+    CPUPOOL_PAR_ANY, CpupoolCmd, CpupoolOp, Cputopo, Cputopoinfo, INVALID_CORE_ID, INVALID_DEV, INVALID_NODE_ID,
+    INVALID_SOCKET_ID, Meminfo, Numainfo, Pcitopoinfo,
 };
 
 /// What [`Sysctl::interface_version`] must be.

@@ -19,6 +19,10 @@ pub const INVALID_SOCKET_ID: u32 = 0xffff_ffff;
 #[doc(alias = "XEN_INVALID_NODE_ID")]
 pub const INVALID_NODE_ID: u32 = 0xffff_ffff;
 
+/// In [`Pcitopoinfo::nodes`]: the hypervisor knows no such device.
+#[doc(alias = "XEN_INVALID_DEV")]
+pub const INVALID_DEV: u32 = INVALID_NODE_ID - 1;
+
 /// Where a CPU is.
 #[doc(alias = "xen_sysctl_cputopo")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]

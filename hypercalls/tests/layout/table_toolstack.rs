@@ -182,7 +182,7 @@ fn domctl_vcpu(facts: &mut Facts) {
 fn sysctl(facts: &mut Facts) {
     table!(facts, hypercalls::sysctl, {
         consts { INVALID_CORE_ID = "XEN_INVALID_CORE_ID", INVALID_SOCKET_ID = "XEN_INVALID_SOCKET_ID",
-            INVALID_NODE_ID = "XEN_INVALID_NODE_ID" }
+            INVALID_NODE_ID = "XEN_INVALID_NODE_ID", INVALID_DEV = "XEN_INVALID_DEV" }
         struct Cputopo = "struct xen_sysctl_cputopo" { core, socket, node }
         struct Cputopoinfo = "struct xen_sysctl_cputopoinfo" { num_cpus, cputopo }
         struct Meminfo = "struct xen_sysctl_meminfo" { memsize, memfree }

@@ -4,6 +4,7 @@
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cpu;
+mod devices;
 mod pools;
 
 use hypercalls::domctl::vcpu::SchedulerId;
@@ -72,6 +73,10 @@ pub(crate) fn sysctl(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
         }
         SysctlCmd::CPUTOPOINFO => return counted(handle, op, cpu_topology),
         SysctlCmd::GET_CPU_FEATURESET => return counted(handle, op, cpu::featureset),
+        SysctlCmd::PCITOPOINFO => {
+            let answer = devices::nodes(op.payload())?;
+            op.set_payload(&answer);
+        }
         SysctlCmd::NUMAINFO => return counted(handle, op, numa),
         _ => return Err(Errno::ENOSYS.into()),
     }
