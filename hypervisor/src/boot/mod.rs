@@ -79,7 +79,8 @@ pub(crate) fn start(magic: u32, info: u64) -> ! {
     let cpus = start_others(&options, &acpi, &map);
     let entry = |region: &Region| host::entry(region.start, region.end, E820Type::new(region.kind.to_e820()));
     host::set_memory_map(dom0_map(&map, &acpi).iter().map(entry).collect());
-    host::set_command_line(&boot.cmdline);
+    let options_of_ours = cmdline::strip_image_path(&boot.cmdline, boot.loader.as_deref());
+    host::set_command_line(cmdline::split_dom0(options_of_ours).0.trim_ascii_end());
     firmware::set_facts(firmware::Facts {
         has_bios: boot.efi.is_none(),
         pm1_control: acpi.fadt.as_ref().and_then(Fadt::pm1_control),
