@@ -32,6 +32,8 @@ pub(crate) enum Task {
     Build(BuildArgs),
     /// Build target/xenolith/xenolith.iso: GRUB, the hypervisor, a Debian kernel and an initramfs, for BIOS and UEFI
     Iso(IsoArgs),
+    /// Build Debian packages of the hypervisor and of dom0's tools, in target/xenolith/deb/
+    Deb,
 }
 
 /// Options of `test`.

@@ -4,6 +4,7 @@
 
 mod bench;
 mod build;
+mod deb;
 mod flags;
 mod iso;
 mod lint;
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
         flags::Task::Test(arguments) => test::run(&arguments),
         flags::Task::Bench(arguments) => bench::run(&arguments),
         flags::Task::Build(arguments) => build::run(&arguments).map(|()| ExitCode::SUCCESS),
+        flags::Task::Deb => deb::run().map(|()| ExitCode::SUCCESS),
         flags::Task::Iso(arguments) => iso::run(&arguments).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {

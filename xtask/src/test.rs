@@ -3,7 +3,7 @@
 
 use crate::flags::TestArgs;
 use crate::tools::{self, Need};
-use crate::{build, lint};
+use crate::{build, deb, lint};
 use anyhow::Result;
 use harness::case::{Case, Context, Outcome};
 use harness::{dom0, guest};
@@ -82,8 +82,9 @@ fn machines(arguments: &TestArgs, context: &Context, tally: &Tally) -> Vec<Case>
             return Vec::new();
         }
         build("build-programs", &build::programs);
-        if context.hypervisor != dom0::Hypervisor::None {
-            build("build-tools", &build::tools);
+        let failed = context.hypervisor != dom0::Hypervisor::None && build("build-tools", &build::tools);
+        if context.hypervisor == dom0::Hypervisor::Xenolith && !failed {
+            build("build-deb", &|| deb::packages().map(drop));
         }
     }
     guests.into_iter().chain(system::cases()).collect()
