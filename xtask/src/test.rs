@@ -3,7 +3,7 @@
 
 use crate::flags::TestArgs;
 use crate::tools::{self, Need};
-use crate::{build, deb, lint};
+use crate::{bench, build, deb, lint};
 use anyhow::Result;
 use harness::case::{Case, Context, Outcome};
 use harness::{dom0, guest};
@@ -87,7 +87,7 @@ fn machines(arguments: &TestArgs, context: &Context, tally: &Tally) -> Vec<Case>
             build("build-deb", &|| deb::packages().map(drop));
         }
     }
-    guests.into_iter().chain(system::cases()).collect()
+    guests.into_iter().chain([bench::micro::case()]).chain(system::cases()).collect()
 }
 
 /// Cases that wait for somebody to run them.

@@ -7,7 +7,7 @@ mod elf;
 mod history;
 mod io;
 mod linux;
-mod micro;
+pub(crate) mod micro;
 mod picture;
 mod progress;
 mod report;

@@ -45,10 +45,10 @@ pub(crate) fn svg(rows: &[Row], title: &str) -> String {
             continue;
         }
         let length = ratio.clamp(0.0, LONGEST) * UNIT;
-        let colour = match (row.is_over(), row.exception) {
+        let colour = match (row.is_over(), row.is_wrong()) {
             (false, _) => "#3a7d44",
-            (true, Some(_)) => "#d99a2b",
-            (true, None) => "#b3392f",
+            (true, false) => "#d99a2b",
+            (true, true) => "#b3392f",
         };
         line(format_args!(
             "<rect x=\"{LEFT}\" y=\"{top}\" width=\"{length:.1}\" height=\"16\" fill=\"{colour}\"/>\

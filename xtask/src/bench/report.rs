@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Rows as a table for people.
 
-use super::row::{Limit, Row};
+use super::row::{Exception, Limit, Row};
 use super::stats;
 use std::fmt::Write;
 
@@ -39,8 +39,8 @@ pub(crate) fn table(rows: &[Row], peer: &str) -> String {
         ));
     }
     for row in rows.iter().filter(|row| row.is_over()) {
-        if let Some(why) = row.exception {
-            line(format_args!("{}: {why}", row.name));
+        if let Some(Exception { at_most, why, .. }) = row.exception {
+            line(format_args!("{}: up to {at_most}: {why}", row.name));
         }
     }
     let ratios: Vec<f64> = rows.iter().map(Row::ratio).filter(|ratio| ratio.is_finite()).collect();
@@ -69,7 +69,7 @@ pub(crate) fn number(value: f64) -> String {
 mod tests {
     use super::*;
 
-    fn row(name: &str, ours: f64, exception: Option<&'static str>) -> Row {
+    fn row(name: &str, ours: f64, excused: bool) -> Row {
         Row {
             group: "g",
             name: name.into(),
@@ -77,18 +77,18 @@ mod tests {
             ours: vec![ours],
             peer: vec![100.0],
             limit: Some(Limit::Ratio(0.5)),
-            exception,
+            exception: excused.then_some(Exception { row: "", at_most: 0.8, why: "physics" }),
         }
     }
 
     #[test]
     fn rows_over_their_limit_are_marked() {
-        let text = table(&[row("a", 40.0, None), row("b", 60.0, None), row("c", 70.0, Some("physics"))], "xen");
+        let text = table(&[row("a", 40.0, false), row("b", 60.0, false), row("c", 70.0, true)], "xen");
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[1].ends_with("0.0%"), "{text}");
         assert!(lines[2].ends_with("OVER"), "{text}");
         assert!(lines[3].ends_with("(see below)"), "{text}");
-        assert_eq!(lines[4], "c: physics");
+        assert_eq!(lines[4], "c: up to 0.8: physics");
         assert!(lines[5].ends_with("2 over what is allowed"), "{text}");
     }
 

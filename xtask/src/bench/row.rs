@@ -41,6 +41,16 @@ pub(crate) enum Limit {
     Value(f64),
 }
 
+/// A row that may be over its limit: how far, and why.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Exception {
+    pub(crate) row: &'static str,
+    /// The largest ratio all the same, so that the row cannot get worse unseen.
+    pub(crate) at_most: f64,
+    /// Why, and what was tried.
+    pub(crate) why: &'static str,
+}
+
 /// A row with all its values.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Row {
@@ -50,8 +60,7 @@ pub(crate) struct Row {
     pub(crate) ours: Vec<f64>,
     pub(crate) peer: Vec<f64>,
     pub(crate) limit: Option<Limit>,
-    /// Why the row may be over it, and what was tried.
-    pub(crate) exception: Option<&'static str>,
+    pub(crate) exception: Option<Exception>,
 }
 
 impl Row {
@@ -83,9 +92,10 @@ impl Row {
         !within
     }
 
-    /// Over, and nothing says why.
+    /// Over, and nothing says why, or further than that explains.
     pub(crate) fn is_wrong(&self) -> bool {
-        self.is_over() && self.exception.is_none()
+        let is_excused = self.exception.is_some_and(|exception| self.ratio() <= exception.at_most);
+        self.is_over() && !is_excused
     }
 
     /// As it is printed with `--json` and kept.
@@ -101,7 +111,7 @@ impl Row {
             rounds: self.ours.len().min(self.peer.len()),
             at_most_ratio: self.limit.and_then(|limit| if let Limit::Ratio(most) = limit { Some(most) } else { None }),
             at_most: self.limit.and_then(|limit| if let Limit::Value(most) = limit { Some(most) } else { None }),
-            exception: self.exception,
+            exception: self.exception.map(|exception| exception.why),
         }
     }
 }
@@ -135,7 +145,7 @@ pub(crate) struct Targets {
     /// Rows with a limit of their own, or with none.
     pub(crate) own: &'static [(&'static str, Option<Limit>)],
     /// Rows that may be over their limit, and why.
-    pub(crate) exceptions: &'static [(&'static str, &'static str)],
+    pub(crate) exceptions: &'static [Exception],
 }
 
 /// Rows in the order in which they were first seen.
@@ -160,7 +170,7 @@ impl Rows {
                 ours: Vec::new(),
                 peer: Vec::new(),
                 limit: own.iter().find(|(name, _)| *name == measured.row).map_or(usual, |(_, limit)| *limit),
-                exception: exceptions.iter().find(|(name, _)| *name == measured.row).map(|(_, why)| *why),
+                exception: exceptions.iter().find(|exception| exception.row == measured.row).copied(),
             });
             self.rows.len() - 1
         });
@@ -180,7 +190,7 @@ mod tests {
         group: "g",
         usual: Some(Limit::Ratio(0.5)),
         own: &[("null", Some(Limit::Ratio(0.3))), ("size", Some(Limit::Value(1024.0))), ("free", None)],
-        exceptions: &[("slow", "physics")],
+        exceptions: &[Exception { row: "slow", at_most: 0.95, why: "physics" }],
     };
 
     fn rows(values: &[(&str, f64, f64)]) -> Vec<Row> {
@@ -218,6 +228,12 @@ mod tests {
         ]);
         let judged: Vec<_> = rows.iter().map(|row| (row.is_over(), row.is_wrong())).collect();
         assert_eq!(judged, [(true, true), (false, false), (true, false), (false, false), (true, true), (false, false)]);
+    }
+
+    #[test]
+    fn an_exception_has_an_end() {
+        let judged: Vec<_> = [40.0, 95.0, 96.0].map(|ours| rows(&[("slow", ours, 100.0)])[0].is_wrong()).into();
+        assert_eq!(judged, [false, false, true]);
     }
 
     #[test]
