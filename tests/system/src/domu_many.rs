@@ -21,10 +21,10 @@ const AT_ONCE: &[&str] = &[
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("domu-many-at-once", |context| {
-            case(context, "domu-many-at-once", 3584, 900, include_str!("dom0/domu_many.sh"), AT_ONCE)
+            case(context, "domu-many-at-once", 3584, 1500, include_str!("dom0/domu_many.sh"), AT_ONCE)
         }),
         Case::new("domu-cycles-linux", |context| {
-            case(context, "domu-cycles-linux", 1792, 900, include_str!("dom0/cycles_linux.sh"), &["cycles-linux"])
+            case(context, "domu-cycles-linux", 1792, 1500, include_str!("dom0/cycles_linux.sh"), &["cycles-linux"])
         }),
         Case::new("domu-cycles-tiny", |context| {
             let wanted = ["cycles-tiny", "last", "last-up"];

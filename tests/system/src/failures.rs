@@ -57,6 +57,6 @@ pub(crate) fn cases() -> Vec<Case> {
 
 fn failures(context: &Context) -> Result<Outcome> {
     let spec = host::host(context, 1280, 640, &[Series::V6_1])?;
-    let done = host::run(context, "domu-failures", &spec, include_str!("dom0/failures.sh"), 600)?;
+    let done = host::run(context, "domu-failures", &spec, include_str!("dom0/failures.sh"), 900)?;
     Ok(host::judge(&done, WANTED))
 }
