@@ -5,7 +5,7 @@
 use crate::{dmesg, fail, log_name, spec};
 use anyhow::{Context as _, Result};
 use harness::case::{Case, Context, Outcome};
-use harness::dom0::{Finished, Hypervisor};
+use harness::dom0::Hypervisor;
 use harness::qemu::{DiskKind, NicKind, scratch_file};
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -45,22 +45,7 @@ echo interrupts:
 cat /proc/interrupts
 "#;
 
-/// QEMU 7.2's NVMe controller can leave its interrupt pin asserted: Linux skips the write to a completion doorbell when the shadow copy says
-/// that the device need not be told, and the device may have moved that mark back a moment before. The pin then falls with the next completion;
-/// if none comes soon, the kernel gives the line up. Any hypervisor, and none, can meet it; a machine that did says nothing about us.
-const STUCK_PIN: [&str; 2] = [": nobody cared", "nvme_irq"];
-
 fn devices(context: &Context, name: &str, cmdline: &str) -> Result<Outcome> {
-    let (done, stuck) = attempt(context, name, cmdline)?;
-    if !stuck {
-        return Ok(done);
-    }
-    println!("     {name}: QEMU's NVMe controller left its pin asserted, once more");
-    attempt(context, name, cmdline).map(|(done, _)| done)
-}
-
-/// What came out, and whether it met [`STUCK_PIN`].
-fn attempt(context: &Context, name: &str, cmdline: &str) -> Result<(Outcome, bool)> {
     let mut spec = spec(context);
     spec.cmdline = cmdline.into();
     let mut images = Vec::new();
@@ -79,11 +64,6 @@ fn attempt(context: &Context, name: &str, cmdline: &str) -> Result<(Outcome, boo
         fs::remove_file(image)?;
     }
     let done = done?;
-    let stuck = STUCK_PIN.iter().all(|words| done.output.contains(words));
-    judge(&done, cmdline.is_empty()).map(|outcome| (outcome, stuck))
-}
-
-fn judge(done: &Finished, wanted: bool) -> Result<Outcome> {
     let expected = ["disk vda good", "disk sda good", "disk nvme0n1 good", "nic virtio_net good", "nic e1000 good"];
     for line in expected {
         if !done.output.lines().any(|said| said == line) {
@@ -94,6 +74,7 @@ fn judge(done: &Finished, wanted: bool) -> Result<Outcome> {
     let interrupts = interrupts.split("dmesg:").next().unwrap_or_default().to_lowercase();
     let msi = interrupts.lines().any(|line| line.contains("msi") && line.contains("ahci"));
     let msi_x = interrupts.lines().any(|line| line.contains("msi") && line.contains("nvme"));
+    let wanted = cmdline.is_empty();
     if (msi, msi_x) != (wanted, wanted) {
         fail!(done, "AHCI by MSI: {msi}, NVMe by MSI-X: {msi_x}, both should be {wanted}:\n{interrupts}");
     }
