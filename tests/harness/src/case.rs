@@ -35,7 +35,7 @@ type Body = Box<dyn Fn(&Context) -> Result<Outcome> + Send + Sync>;
 pub struct Case {
     /// Lower case, words joined by hyphens, the area first.
     pub name: String,
-    /// It measures time, so nothing else may run beside it.
+    /// It measures time or fills the machine, so nothing else may run beside it.
     pub alone: bool,
     body: Body,
 }

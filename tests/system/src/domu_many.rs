@@ -19,20 +19,20 @@ const AT_ONCE: &[&str] = &[
 ];
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![
+    let cases = vec![
         Case::new("domu-many-at-once", |context| {
             case(context, "domu-many-at-once", 3584, 1500, include_str!("dom0/domu_many.sh"), AT_ONCE)
         }),
         Case::new("domu-cycles-linux", |context| {
             case(context, "domu-cycles-linux", 1792, 1500, include_str!("dom0/cycles_linux.sh"), &["cycles-linux"])
-        })
-        // Nine domains that boot beside another machine's would not keep the toolstack's deadlines.
-        .alone(),
+        }),
         Case::new("domu-cycles-tiny", |context| {
             let wanted = ["cycles-tiny", "last", "last-up"];
-            case(context, "domu-cycles-tiny", 1024, 900, include_str!("dom0/cycles_tiny.sh"), &wanted)
+            case(context, "domu-cycles-tiny", 1024, 1500, include_str!("dom0/cycles_tiny.sh"), &wanted)
         }),
-    ]
+    ];
+    // Each of them keeps both CPUs busy; beside another machine, devices would miss the toolstack's deadlines.
+    cases.into_iter().map(Case::alone).collect()
 }
 
 fn case(

@@ -6,7 +6,7 @@ use crate::host;
 use anyhow::Result;
 use harness::case::{Case, Context, Outcome};
 use harness::debian::{self, Series};
-use harness::{toolstack, userland};
+use harness::{paths, toolstack, userland};
 use std::fs;
 
 const WANTED: &[&str] = &[
@@ -29,7 +29,7 @@ const WANTED: &[&str] = &[
 ];
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![Case::new("domu-userland", userland)]
+    vec![Case::new("domu-userland", userland).alone()]
 }
 
 fn userland(context: &Context) -> Result<Outcome> {
@@ -40,6 +40,7 @@ fn userland(context: &Context) -> Result<Outcome> {
     spec.machine.templates.push((format!("{}-2", toolstack::DEMO_DISK), userland::image()?));
     let checker = debian::static_e2fsck()?;
     spec.files.push(("/usr/sbin/e2fsck.static".into(), 0o755, fs::read(checker)?));
-    let done = host::run(context, "domu-userland", &spec, include_str!("dom0/userland.sh"), 700)?;
+    spec.files.push(("/xt/tcp".into(), 0o755, fs::read(paths::products().join("programs/tcp"))?));
+    let done = host::run(context, "domu-userland", &spec, include_str!("dom0/userland.sh"), 1200)?;
     Ok(host::judge(&done, WANTED))
 }

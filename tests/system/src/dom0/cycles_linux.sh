@@ -3,7 +3,7 @@
 cycle() { # cycle NAME NUMBER: two of twelve live until they are up, the others die at some moment of their boot
     xn create -q /tmp/$1.cfg || { bad "create $1 $2"; return; }
     case $((($2 + ${1#c}) % 6)) in
-    0) ready $1 120 || bad "ready $1 $2: $(tail -n 3 $(log $1) | tr '\n' '|')" ;;
+    0) ready $1 300 || bad "ready $1 $2: $(tail -n 3 $(log $1) | tr '\n' '|')" ;;
     *) usleep $(($2 * 7919 % 1500 * 1000)) ;;
     esac
     xn destroy $1 || bad "destroy $1 $2"
@@ -14,9 +14,7 @@ worker() { for n in $(seq $2 $3); do cycle $1 $n; done; }
 for n in $(seq 8); do
     truncate -s 16M /tmp/disk$n 2>/dev/null || dd if=/dev/zero of=/tmp/disk$n bs=1M seek=16 count=0 2>/dev/null
     linux c$n 96 1 "quiet xt.ip=10.76.0.$((60 + n))/16" "disk = ['/tmp/disk$n,raw,xvda,w']
-vif = ['bridge=xenbr0']
-# dom0 makes the next ones while these boot.
-cpu_weight = 32"
+vif = ['bridge=xenbr0']"
 done
 start=$(now)
 # What the first one leaves for good (folders of the store, caches) is not counted.

@@ -7,9 +7,7 @@ room() {
 }
 before=$(room)
 for n in $(seq 20); do
-    linux l$n 96 1 "quiet xt.ip=10.76.0.$((20 + n))/16" "vif = ['bridge=xenbr0']
-# dom0 makes the next ones while these boot.
-cpu_weight = 32"
+    linux l$n 96 1 "quiet xt.ip=10.76.0.$((20 + n))/16" "vif = ['bridge=xenbr0']"
 done
 start=$(now)
 for n in $(seq 20); do xn create -q /tmp/l$n.cfg || bad "create l$n"; done

@@ -27,20 +27,20 @@ dd if=/dev/urandom of=/tmp/data bs=1M count=64 2>/dev/null
 want=$(md5sum </tmp/data | cut -d' ' -f1)
 sum() { cut -d' ' -f1; }
 start=$(now)
-same to-guest "$({ echo "head -c $size | md5sum"; cat /tmp/data; } | nc $one 23 | sum)" $want
+same to-guest "$({ echo "head -c $size | md5sum"; cat /tmp/data; } | /xt/tcp $one 23 | sum)" $want
 echo "time to-guest $(since $start)"
 start=$(now)
-got=$({ echo "head -c $size >/srv/data; sync; echo 3 >/proc/sys/vm/drop_caches; md5sum </srv/data"; cat /tmp/data; } | nc $one 23 | sum)
+got=$({ echo "head -c $size >/srv/data; sync; echo 3 >/proc/sys/vm/drop_caches; md5sum </srv/data"; cat /tmp/data; } | /xt/tcp $one 23 | sum)
 same disk-write-and-read "$got" $want
 echo "time disk $(since $start)"
 start=$(now)
-same from-guest "$(echo 'cat /srv/data' | nc $one 23 | md5sum | sum)" $want
+same from-guest "$(echo 'cat /srv/data' | /xt/tcp $one 23 | md5sum | sum)" $want
 echo "time from-guest $(since $start)"
 # Between the guests, over the bridge alone, both ways.
 start=$(now)
-got=$(echo "exec 3<>/dev/tcp/$two/23; { echo 'head -c $size >/srv/data; md5sum </srv/data; exit'; cat /srv/data; } >&3; cat <&3" | nc $one 23 | sum)
+got=$(echo "exec 3<>/dev/tcp/$two/23; { echo 'head -c $size >/srv/data; md5sum </srv/data; exit'; cat /srv/data; } >&3; cat <&3" | /xt/tcp $one 23 | sum)
 same guest-to-guest "$got" $want
-got=$(echo "exec 3<>/dev/tcp/$two/23; echo 'cat /srv/data; exit' >&3; md5sum <&3" | nc $one 23 | sum)
+got=$(echo "exec 3<>/dev/tcp/$two/23; echo 'cat /srv/data; exit' >&3; md5sum <&3" | /xt/tcp $one 23 | sum)
 same guest-from-guest "$got" $want
 echo "time between-guests $(since $start)"
 
