@@ -18,6 +18,7 @@ use crate::irq;
 use crate::mm::flush;
 use crate::pv::{crash, iret, segment, traps};
 use crate::run::{self, Next};
+use crate::time;
 use crate::x86::percpu::{self, CpuLocal, softirq};
 use crate::x86::regs::{EXIT_IRET, EXIT_SYSRET, GO_IRET, GO_LEAVE, GO_SYSRET, GuestRegs, VECTOR_SYSCALL};
 use crate::x86::{instr, ipi, uaccess};
@@ -246,7 +247,10 @@ fn handle(cpu: &CpuLocal, vcpu: &Arc<Vcpu>, state: &mut VcpuState) -> Result<(),
 fn interrupt(cpu: &CpuLocal, vector: u8) {
     cpu.interrupts.fetch_add(1, Ordering::Relaxed);
     match irq::handle(vector) {
-        irq::Action::Timer => ipi::raise(cpu, softirq::TIMER),
+        irq::Action::Timer => {
+            time::system::fired(cpu.id());
+            ipi::raise(cpu, softirq::TIMER);
+        }
         irq::Action::Flush => flush::poll(),
         irq::Action::Kick | irq::Action::Nothing => {}
         irq::Action::Serial => ipi::raise(cpu, softirq::SERIAL),

@@ -103,7 +103,7 @@ pub(crate) fn choose(cpu: &CpuLocal, current: Option<(&Arc<Vcpu>, &mut VcpuState
         cpu.softirqs.fetch_and(!softirq::SCHEDULE, Ordering::AcqRel);
     }
     let decision = sched::pick(cpu.id(), now);
-    time::system::program(cpu.id(), decision.until);
+    time::system::program(cpu.id(), decision.until, now);
     match current {
         Some((vcpu, _)) if decision.unit == Some(vcpu.unit) => return Next::Same,
         Some((vcpu, state)) => put_off(cpu, vcpu, state, now),

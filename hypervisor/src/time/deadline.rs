@@ -8,8 +8,6 @@ use crate::x86::apic::{self, TimerMode};
 /// What to tell the timer hardware.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Command {
-    /// Nothing is due.
-    Disarm,
     /// Fire at this counter value.
     AtTsc(u64),
     /// Fire after this many timer ticks.
@@ -18,8 +16,7 @@ pub(crate) enum Command {
 
 /// The command for a deadline (system time). A counting timer that cannot wait that long fires early; whoever handles the interrupt
 /// finds nothing expired and programs it again.
-pub(crate) fn decide(clock: &Clock, mode: TimerMode, deadline_ns: Option<u64>, now_ns: u64) -> Command {
-    let Some(deadline_ns) = deadline_ns else { return Command::Disarm };
+pub(crate) fn decide(clock: &Clock, mode: TimerMode, deadline_ns: u64, now_ns: u64) -> Command {
     match mode {
         TimerMode::Deadline => Command::AtTsc(clock.tsc_at(deadline_ns)),
         TimerMode::Count { hz } => {
@@ -30,10 +27,17 @@ pub(crate) fn decide(clock: &Clock, mode: TimerMode, deadline_ns: Option<u64>, n
     }
 }
 
+/// What the hardware must be told when `next` is due, given when it fires anyway. A timer that fires too early costs one interrupt in which
+/// nothing is due; telling the hardware costs about as much each time, and deadlines move away far more often than they pass.
+pub(crate) fn news(armed_ns: Option<u64>, next_ns: Option<u64>, now_ns: u64) -> Option<u64> {
+    // One whose time has come is about to interrupt; should that be lost, this mends it.
+    let fires = armed_ns.filter(|armed| *armed > now_ns);
+    next_ns.filter(|next| fires.is_none_or(|armed| *next < armed))
+}
+
 /// Programs this CPU's timer.
-pub(crate) fn program(clock: &Clock, mode: TimerMode, deadline_ns: Option<u64>, now_ns: u64) {
+pub(crate) fn program(clock: &Clock, mode: TimerMode, deadline_ns: u64, now_ns: u64) {
     match decide(clock, mode, deadline_ns, now_ns) {
-        Command::Disarm => apic::timer_disarm(mode),
         Command::AtTsc(tsc) => apic::timer_arm_deadline(tsc),
         Command::AfterCount(count) => apic::timer_arm_count(count),
     }
@@ -44,13 +48,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_hardware_is_told_of_what_is_earlier() {
+        assert_eq!(news(None, Some(7), 1), Some(7));
+        assert_eq!(news(Some(8), Some(7), 1), Some(7));
+        assert_eq!(news(Some(3), Some(7), 3), Some(7));
+        for (armed, next) in [(Some(7), Some(7)), (Some(6), Some(7)), (Some(6), None), (None, None)] {
+            assert_eq!(news(armed, next, 1), None, "{armed:?} {next:?}");
+        }
+    }
+
+    #[test]
     fn both_modes() {
         let clock = Clock::new(1_000_000_000, 500).unwrap();
         let count = TimerMode::Count { hz: 62_500_000 };
-        assert_eq!(decide(&clock, count, None, 0), Command::Disarm);
-        assert_eq!(decide(&clock, TimerMode::Deadline, Some(1000), 10), Command::AtTsc(1500));
-        assert_eq!(decide(&clock, count, Some(1_000_000), 0), Command::AfterCount(62_500));
-        assert_eq!(decide(&clock, count, Some(5), 10), Command::AfterCount(1));
-        assert_eq!(decide(&clock, count, Some(u64::MAX), 0), Command::AfterCount(u32::MAX));
+        assert_eq!(decide(&clock, TimerMode::Deadline, 1000, 10), Command::AtTsc(1500));
+        assert_eq!(decide(&clock, count, 1_000_000, 0), Command::AfterCount(62_500));
+        assert_eq!(decide(&clock, count, 5, 10), Command::AfterCount(1));
+        assert_eq!(decide(&clock, count, u64::MAX, 0), Command::AfterCount(u32::MAX));
     }
 }

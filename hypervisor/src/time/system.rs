@@ -17,12 +17,16 @@ use crate::{
         percpu::{self, CpuId},
     },
 };
+use core::sync::atomic::{AtomicU64, Ordering};
 
 static CLOCK: spin::Once<Clock> = spin::Once::new();
 static TIMER_MODE: spin::Once<TimerMode> = spin::Once::new();
 static WALLCLOCK: SpinLock<Option<Wallclock>> = SpinLock::new(Rank::TimerQueue, None);
 static QUEUES: [SpinLock<TimerQueue>; MAX_CPUS] =
     [const { SpinLock::new(Rank::TimerQueue, TimerQueue::new()) }; MAX_CPUS];
+/// When each CPU's hardware timer fires; [`UNARMED`] if it does not. Only that CPU looks.
+static ARMED: [AtomicU64; MAX_CPUS] = [const { AtomicU64::new(UNARMED) }; MAX_CPUS];
+const UNARMED: u64 = u64::MAX;
 
 /// Starts system time: the clock runs from `boot_tsc`, and every CPU's timer is armed in `mode`. Boot CPU, once.
 pub(crate) fn init(clock: Clock, mode: TimerMode) {
@@ -73,11 +77,22 @@ pub(crate) fn pop_expired(cpu: CpuId, now_ns: u64) -> Option<TimerId> {
     QUEUES[cpu.index()].lock().pop_expired(now_ns)
 }
 
-/// Programs this CPU's hardware timer for its queue's next deadline or the end of the running slice, whichever is earlier.
-pub(crate) fn program(cpu: CpuId, slice_end_ns: Option<u64>) {
+/// Sees to it that this CPU's hardware timer fires at its queue's next deadline or the end of the running slice, whichever is earlier, if not
+/// before.
+pub(crate) fn program(cpu: CpuId, slice_end_ns: Option<u64>, now: u64) {
     let queued = QUEUES[cpu.index()].lock().earliest();
     let next = queued.into_iter().chain(slice_end_ns).min();
-    deadline::program(clock(), timer_mode(), next, now_ns());
+    let armed = &ARMED[cpu.index()];
+    let fires = Some(armed.load(Ordering::Relaxed)).filter(|at| *at != UNARMED);
+    if let Some(deadline) = deadline::news(fires, next, now) {
+        deadline::program(clock(), timer_mode(), deadline, now_ns());
+        armed.store(deadline, Ordering::Relaxed);
+    }
+}
+
+/// This CPU's hardware timer has fired, and will not again before [`program`].
+pub(crate) fn fired(cpu: CpuId) {
+    ARMED[cpu.index()].store(UNARMED, Ordering::Relaxed);
 }
 
 /// Sets the date; see [`Wallclock::new`]. The caller then updates every domain's shared info page.
