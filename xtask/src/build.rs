@@ -33,30 +33,34 @@ pub(crate) fn cargo() -> Command {
 
 /// Builds the hypervisor; its path.
 pub(crate) fn hypervisor() -> Result<PathBuf> {
-    bare(&["-p", "xenolith", "--bin", "xenolith"])?;
+    bare("release", &["-p", "xenolith", "--bin", "xenolith"])?;
     let to = paths::products().join("xenolith");
-    place(&release("xenolith"), &to)?;
+    place(&built("release", "xenolith"), &to)?;
     Ok(to)
 }
 
 /// Builds every test guest; their paths, sorted.
 pub(crate) fn guests() -> Result<Vec<PathBuf>> {
-    bare(&["-p", "guests", "--bins"])?;
+    let names = guest_names()?;
     let dir = paths::products().join("guests");
-    let mut built = Vec::new();
-    for name in guest_names()? {
-        let to = dir.join(&name);
-        place(&release(&name), &to)?;
-        built.push(to);
+    // What measures is optimized like the hypervisor.
+    for (profile, of_it) in [("release", true), ("quick", false)] {
+        let names: Vec<&String> = names.iter().filter(|name| name.starts_with("bench_") == of_it).collect();
+        let bins: Vec<&str> = names.iter().flat_map(|name| ["--bin", name.as_str()]).collect();
+        bare(profile, &[&["-p", "guests"], bins.as_slice()].concat())?;
+        for name in names {
+            place(&built(profile, name), &dir.join(name))?;
+        }
     }
+    let guests: Vec<PathBuf> = names.iter().map(|name| dir.join(name)).collect();
     for entry in fs::read_dir(&dir).with_context(|| format!("no test guests in {}", dir.display()))? {
         let path = entry?.path();
-        if !built.contains(&path) {
+        if !guests.contains(&path) {
             // Its source has gone.
             fs::remove_file(path)?;
         }
     }
-    Ok(built)
+    Ok(guests)
 }
 
 /// Builds the programs that system tests run in dom0: static, so that busybox is all the company they need.
@@ -70,7 +74,8 @@ pub(crate) fn programs() -> Result<()> {
     command.args([
         "build",
         "--quiet",
-        "--release",
+        "--profile",
+        "quick",
         "-p",
         "dom0-programs",
         "--bins",
@@ -82,7 +87,7 @@ pub(crate) fn programs() -> Result<()> {
     command.env("RUSTFLAGS", "-C target-feature=+crt-static,+avx,+avx2 -C strip=symbols");
     run_cargo(command)?;
     for name in sources(&source.join("src/bin"), "rs")? {
-        place(&dir.join(target).join("release").join(&name), &to.join(&name))?;
+        place(&dir.join(target).join("quick").join(&name), &to.join(&name))?;
     }
     fs::create_dir_all(&to)?;
     for name in sources(&source.join("asm"), "S")? {
@@ -138,10 +143,10 @@ fn sources(dir: &Path, extension: &str) -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn bare(what: &[&str]) -> Result<()> {
+fn bare(profile: &str, what: &[&str]) -> Result<()> {
     tools::ensure_target()?;
     let mut command = cargo();
-    command.args(["build", "--release", "--target", tools::TARGET]).args(what);
+    command.args(["build", "--profile", profile, "--target", tools::TARGET]).args(what);
     run_cargo(command)
 }
 
@@ -155,8 +160,8 @@ fn run_cargo(mut command: Command) -> Result<()> {
     Ok(())
 }
 
-fn release(name: &str) -> PathBuf {
-    paths::cargo_target().join(tools::TARGET).join("release").join(name)
+fn built(profile: &str, name: &str) -> PathBuf {
+    paths::cargo_target().join(tools::TARGET).join(profile).join(name)
 }
 
 /// Copies only what changed, so that a running QEMU's or GRUB's input is not touched without need.

@@ -31,7 +31,7 @@ pub(crate) fn cases() -> Vec<Case> {
             // Everything is built anew with this flag, so it gets a folder of its own.
             let target = paths::cargo_target().join("loom").display().to_string();
             let words =
-                ["test", "--profile", "loom", "--target-dir", &target, "-p", "event-channels", "-p", "grant-tables"];
+                ["test", "--profile", "quick", "--target-dir", &target, "-p", "event-channels", "-p", "grant-tables"];
             let words = [&words[..], &["--test", "loom_*"]].concat();
             cargo("loom", &words, &[("RUSTFLAGS", "--cfg loom")])
         }),
