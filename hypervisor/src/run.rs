@@ -95,24 +95,26 @@ pub(crate) fn choose(cpu: &CpuLocal, current: Option<(&Arc<Vcpu>, &mut VcpuState
     if let Some((vcpu, _)) = &current
         && !vcpu.is_runnable()
     {
-        sched::block(vcpu.unit);
+        sched::block(&vcpu.sched);
         // An event between the flag and the call above found it still on the CPU.
         if vcpu.is_runnable() {
-            sched::wake(vcpu.unit);
+            sched::wake(&vcpu.sched);
         }
         cpu.softirqs.fetch_and(!softirq::SCHEDULE, Ordering::AcqRel);
     }
     let decision = sched::pick(cpu.id(), now);
     time::system::program(cpu.id(), decision.until, now);
     match current {
-        Some((vcpu, _)) if decision.unit == Some(vcpu.unit) => return Next::Same,
+        Some((vcpu, _)) if decision.unit.as_ref().is_some_and(|unit| Arc::ptr_eq(unit, &vcpu.sched)) => {
+            return Next::Same;
+        }
         Some((vcpu, state)) => put_off(cpu, vcpu, state, now),
         None => {}
     }
     if let Some(left) = decision.left {
-        sched::release(left, now);
+        sched::release(&left, now);
     }
-    match decision.unit.and_then(by_unit) {
+    match decision.unit.and_then(|unit| by_unit(unit.number())) {
         Some(vcpu) => Next::Load(vcpu),
         None => Next::Idle,
     }

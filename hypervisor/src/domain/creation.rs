@@ -14,6 +14,7 @@ use crate::domain::vcpu::Vcpu;
 use crate::domain::{Domain, DomainRef, NewDomain, shared_info, table, units};
 use crate::mm::frame_table;
 use crate::sched;
+use crate::sched::affinity::CpuMask;
 use crate::time::system::now_ns;
 use crate::x86::fpu::FpuArea;
 
@@ -79,7 +80,8 @@ pub(crate) fn add_vcpus(domain: &DomainRef) -> Result<(), Errno> {
         if !is_room_for(1) {
             return Err(Errno::ENOMEM);
         }
-        let unit = sched::add_unit(domain.settings.lock().weight.into());
+        let weight = domain.settings.lock().weight.into();
+        let unit = sched::add_unit(units::take_number(), &domain.sched_group, weight, CpuMask::ALL);
         let vcpu = Arc::new(Vcpu::new(domain, VcpuId::new(id), unit, FpuArea::new(), now_ns()));
         domain.add_vcpu(vcpu.clone());
         units::register(&vcpu);

@@ -44,6 +44,7 @@ use crate::domain::rangeset::RangeSet;
 use crate::domain::settings::Settings;
 use crate::domain::vcpu::Vcpu;
 use crate::domain::watchdog::Watchdogs;
+use crate::sched;
 use crate::sync::{Rank, SpinLock};
 
 /// Proof that its holder changes page tables of a domain alone: the value under [`Domain::mmu`].
@@ -78,6 +79,8 @@ pub(crate) struct Domain {
     /// vCPU ids are below this.
     pub(crate) max_vcpus: u32,
     vcpus: SpinLock<Vec<Arc<Vcpu>>>,
+    /// What its vCPUs may have of the CPUs together.
+    pub(crate) sched_group: Arc<sched::Group>,
     /// The shared_info page.
     pub(crate) shared_info: Mfn,
     /// Held for every promotion, demotion and change of a live page table of this domain.
@@ -160,6 +163,7 @@ impl Domain {
             is_control: new.is_control,
             max_vcpus: new.max_vcpus,
             vcpus: SpinLock::new(Rank::DomainLifecycle, Vec::new()),
+            sched_group: Arc::new(sched::Group::new()),
             shared_info: new.shared_info,
             mmu: SpinLock::new(Rank::Mmu, MmuState::default()),
             memory: SpinLock::new(Rank::PageList, memory),

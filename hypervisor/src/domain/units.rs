@@ -11,9 +11,26 @@ use crate::sync::{Rank, SpinLock};
 use crate::time;
 use crate::time::timer::TimerKind;
 
+/// Numbers that were given back; the next new one.
+static NUMBERS: SpinLock<(Vec<u32>, u32)> = SpinLock::new(Rank::DomainTable, (Vec::new(), 0));
 static UNITS: SpinLock<Vec<Option<Arc<Vcpu>>>> = SpinLock::new(Rank::RunQueue, Vec::new());
 
-/// Makes a vCPU known by its unit number (`sched::add_unit`), with room for its timers.
+/// A number for a unit that nobody has.
+pub(crate) fn take_number() -> u32 {
+    let mut numbers = NUMBERS.lock();
+    if let Some(number) = numbers.0.pop() {
+        return number;
+    }
+    numbers.1 += 1;
+    numbers.1 - 1
+}
+
+/// A number is in use no more.
+pub(crate) fn free_number(number: u32) {
+    NUMBERS.lock().0.push(number);
+}
+
+/// Makes a vCPU known by its unit number, with room for its timers.
 pub(crate) fn register(vcpu: &Arc<Vcpu>) {
     let unit = vcpu.unit as usize;
     let mut units = UNITS.lock();
@@ -36,7 +53,7 @@ pub(crate) fn unregister(vcpu: &Arc<Vcpu>) -> bool {
     if !slot.as_ref().is_some_and(|known| Arc::ptr_eq(known, vcpu)) {
         return true;
     }
-    if !sched::retire_unit(vcpu.unit) {
+    if !sched::retire_unit(&vcpu.sched) {
         return false;
     }
     for kind in [TimerKind::SingleShot, TimerKind::Periodic, TimerKind::Poll, TimerKind::Watchdog] {

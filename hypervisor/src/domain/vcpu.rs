@@ -11,9 +11,11 @@ use hypercalls::ids::VcpuId;
 use hypercalls::trap::{TrapFlags, TrapInfo};
 
 use crate::config::LEGACY_MAX_VCPUS;
-use crate::domain::Domain;
 use crate::domain::memory::WritableRef;
+use crate::domain::{Domain, units};
 use crate::mm::map;
+use crate::sched::Unit;
+use crate::sched::affinity::CpuMask;
 use crate::sched::runstate::Runstate;
 use crate::sync::{Owned, Rank, SpinLock};
 use crate::time::system::now_ns;
@@ -50,8 +52,10 @@ pub(crate) struct Vcpu {
     pub(crate) id: VcpuId,
     /// Its domain.
     pub(crate) domain: Arc<Domain>,
-    /// Its number for the scheduler.
+    /// Its number for timers and the scheduler (`domain/units.rs`).
     pub(crate) unit: u32,
+    /// What the scheduler knows of it.
+    pub(crate) sched: Arc<Unit>,
     /// The CPU it is on, or last was on.
     pub(crate) cpu: AtomicU32,
     /// It is on that CPU now (running, or kept there while the CPU idles).
@@ -221,12 +225,13 @@ impl VcpuInfo {
 
 impl Vcpu {
     /// A vCPU that is down, with its vcpu_info in the shared info page if it has a slot there.
-    pub(crate) fn new(domain: &Arc<Domain>, id: VcpuId, unit: u32, fpu: FpuArea, now_ns: u64) -> Self {
+    pub(crate) fn new(domain: &Arc<Domain>, id: VcpuId, unit: Arc<Unit>, fpu: FpuArea, now_ns: u64) -> Self {
         let slot = if id.raw() < LEGACY_MAX_VCPUS { u64::from(id.raw()) } else { 0 };
         Self {
             id,
             domain: domain.clone(),
-            unit,
+            unit: unit.number(),
+            sched: unit,
             cpu: AtomicU32::new(0),
             on_cpu: AtomicBool::new(false),
             pause_flags: AtomicU32::new(pause::DOWN),
@@ -332,16 +337,26 @@ impl Vcpu {
     pub(crate) fn wake(&self) {
         if self.is_runnable() {
             self.runstate.lock().wake(now_ns());
-            crate::sched::wake(self.unit);
+            crate::sched::wake(&self.sched);
         }
     }
 
     /// Asks the CPU that has it to look at its pause flags, after a reason not to run has come.
     pub(crate) fn sleep(&self) {
-        crate::sched::block(self.unit);
+        crate::sched::block(&self.sched);
         if self.is_runnable() {
-            crate::sched::wake(self.unit);
+            crate::sched::wake(&self.sched);
         }
+    }
+
+    /// Tells the scheduler where it may run and would like to, after one of the fields about that has changed.
+    pub(crate) fn update_affinity(&self) {
+        let hard = match self.pin_override.load(Ordering::Acquire).checked_sub(1) {
+            Some(cpu) => CpuMask::only(cpu),
+            None => CpuMask::from_bits(self.hard_affinity.load(Ordering::Acquire)),
+        };
+        let soft = CpuMask::from_bits(self.soft_affinity.load(Ordering::Acquire));
+        crate::sched::set_affinity(&self.sched, hard, soft);
     }
 
     /// Accounts a change of its run state.
@@ -362,7 +377,8 @@ const NO_TRAP: TrapInfo = TrapInfo { vector: 0, flags: TrapFlags::empty(), cs: 0
 
 impl Drop for Vcpu {
     fn drop(&mut self) {
-        if !crate::sched::remove_unit(self.unit) {
+        units::free_number(self.unit);
+        if !crate::sched::retire_unit(&self.sched) {
             log::error!("d{}v{} is gone, but still on a CPU", self.domain.id.raw(), self.id.raw());
         }
     }

@@ -17,7 +17,6 @@ use crate::domain::{events, shutdown, table};
 use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
 use crate::mm::guest_access;
 use crate::sched;
-use crate::sched::affinity::CpuMask;
 use crate::time::system::now_ns;
 use crate::time::timer::TimerKind;
 use crate::x86::percpu::{self, CpuId};
@@ -180,7 +179,7 @@ fn pin_override(cx: &Cx<'_>, arg: GuestHandle<SchedPinOverride>) -> Result<(), E
         if pinned.swap(0, Ordering::AcqRel) == 0 {
             return Err(Errno::EINVAL);
         }
-        sched::set_affinity(vcpu.unit, CpuMask::from_low(vcpu.hard_affinity.load(Ordering::Relaxed)));
+        vcpu.update_affinity();
         return Ok(());
     };
     if cpu as usize >= crate::config::MAX_CPUS || percpu::get(CpuId::new(cpu)).is_none() {
@@ -188,7 +187,7 @@ fn pin_override(cx: &Cx<'_>, arg: GuestHandle<SchedPinOverride>) -> Result<(), E
     }
     match pinned.compare_exchange(0, cpu.saturating_add(1), Ordering::AcqRel, Ordering::Acquire) {
         Err(other) if other != cpu.saturating_add(1) => return Err(Errno::EBUSY),
-        _ => sched::set_affinity(vcpu.unit, CpuMask::only(cpu)),
+        _ => vcpu.update_affinity(),
     }
     Ok(())
 }

@@ -2,89 +2,109 @@
 //! Sets of physical CPUs.
 #![forbid(unsafe_code)]
 
-/// CPU numbers are below this.
-pub(crate) const MAX: u32 = 256;
-const WORDS: usize = (MAX / 64) as usize;
+use core::sync::atomic::{AtomicU64, Ordering};
 
-/// A set of CPU numbers below [`MAX`]; greater numbers are never in it.
+use crate::config::MAX_CPUS;
+
+/// A set of CPU numbers below [`MAX_CPUS`]; greater numbers are never in it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct CpuMask([u64; WORDS]);
+pub(crate) struct CpuMask(u64);
+
+const _: () = assert!(MAX_CPUS <= 64, "one word is enough");
 
 impl CpuMask {
     /// No CPU.
-    pub(crate) const EMPTY: Self = Self([0; WORDS]);
+    pub(crate) const EMPTY: Self = Self(0);
     /// Every CPU there could be.
-    pub(crate) const ALL: Self = Self([!0; WORDS]);
+    pub(crate) const ALL: Self = Self(!0);
 
     /// One CPU.
-    pub(crate) fn only(cpu: u32) -> Self {
-        let mut mask = Self::EMPTY;
-        mask.insert(cpu);
-        mask
+    pub(crate) const fn only(cpu: u32) -> Self {
+        Self(if cpu < 64 { 1 << cpu } else { 0 })
     }
 
-    /// The CPUs below 64 whose bits are set.
-    pub(crate) const fn from_low(word: u64) -> Self {
-        let mut words = [0; WORDS];
-        words[0] = word;
-        Self(words)
+    /// The CPUs whose bits are set.
+    pub(crate) const fn from_bits(bits: u64) -> Self {
+        Self(bits)
     }
 
-    /// The CPUs below 64, as bits.
-    #[cfg(test)]
-    pub(crate) const fn low(&self) -> u64 {
-        self.0[0]
-    }
-
-    /// Adds a CPU.
-    pub(crate) fn insert(&mut self, cpu: u32) {
-        if let Some(word) = self.0.get_mut((cpu / 64) as usize) {
-            *word |= 1 << (cpu % 64);
-        }
-    }
-
-    /// Removes a CPU.
-    #[cfg(test)]
-    pub(crate) fn remove(&mut self, cpu: u32) {
-        if let Some(word) = self.0.get_mut((cpu / 64) as usize) {
-            *word &= !(1 << (cpu % 64));
-        }
+    /// The CPUs, as bits.
+    pub(crate) const fn bits(self) -> u64 {
+        self.0
     }
 
     /// Whether the CPU is in the set.
-    pub(crate) fn has(&self, cpu: u32) -> bool {
-        self.0.get((cpu / 64) as usize).is_some_and(|word| word >> (cpu % 64) & 1 != 0)
+    pub(crate) const fn has(self, cpu: u32) -> bool {
+        self.0 & Self::only(cpu).0 != 0
     }
 
     /// The CPUs in both sets.
-    #[cfg(test)]
-    pub(crate) fn and(&self, other: &Self) -> Self {
-        let mut words = self.0;
-        for (word, other) in words.iter_mut().zip(other.0) {
-            *word &= other;
-        }
-        Self(words)
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// The CPUs in either set.
+    pub(crate) const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The CPUs of this set that are not in the other.
+    pub(crate) const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     /// Whether there is no CPU in the set.
-    #[cfg(test)]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0 == [0; WORDS]
+    pub(crate) const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// How many there are.
+    pub(crate) const fn len(self) -> u32 {
+        self.0.count_ones()
     }
 
     /// The lowest CPU.
-    pub(crate) fn first(&self) -> Option<u32> {
-        self.iter().next()
+    pub(crate) fn first(self) -> Option<u32> {
+        (self.0 != 0).then(|| self.0.trailing_zeros())
     }
 
     /// The CPUs in ascending order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
-        (0u32..).zip(self.0).flat_map(|(index, word)| {
-            // Drops the lowest bit at each step.
-            core::iter::successors(Some(word), |w| Some(w & w.wrapping_sub(1)))
-                .take_while(|w| *w != 0)
-                .map(move |w| index * 64 + w.trailing_zeros())
-        })
+    pub(crate) fn iter(self) -> impl Iterator<Item = u32> {
+        // Drops the lowest bit at each step.
+        core::iter::successors(Some(self.0), |w| Some(w & w.wrapping_sub(1)))
+            .take_while(|w| *w != 0)
+            .map(u64::trailing_zeros)
+    }
+}
+
+/// A set that all CPUs look at and change.
+#[derive(Debug, Default)]
+pub(crate) struct SharedMask(AtomicU64);
+
+impl SharedMask {
+    /// The set now.
+    pub(crate) fn get(&self) -> CpuMask {
+        CpuMask(self.0.load(Ordering::SeqCst))
+    }
+
+    /// Adds a CPU; `true` if it was not in the set.
+    pub(crate) fn insert(&self, cpu: u32) -> bool {
+        let bit = CpuMask::only(cpu).0;
+        self.0.fetch_or(bit, Ordering::SeqCst) & bit == 0
+    }
+
+    /// Removes a CPU; `true` if it was in the set. Costs only a load where it was not.
+    pub(crate) fn remove(&self, cpu: u32) -> bool {
+        let bit = CpuMask::only(cpu).0;
+        self.0.load(Ordering::SeqCst) & bit != 0 && self.0.fetch_and(!bit, Ordering::SeqCst) & bit != 0
+    }
+
+    /// Removes all of a set, and tells which were there.
+    pub(crate) fn take(&self, mask: CpuMask) -> CpuMask {
+        if self.get().and(mask).is_empty() {
+            return CpuMask::EMPTY;
+        }
+        CpuMask(self.0.fetch_and(!mask.0, Ordering::SeqCst)).and(mask)
     }
 }
 
@@ -96,17 +116,22 @@ mod tests {
 
     #[test]
     fn behaves_as_a_set() {
-        let mut mask = CpuMask::only(3);
-        mask.insert(64);
-        mask.insert(255);
-        mask.insert(256);
-        assert_eq!(mask.iter().collect::<Vec<_>>(), [3, 64, 255]);
-        assert!(mask.has(64) && !mask.has(65) && !mask.has(256) && !mask.has(u32::MAX));
-        mask.remove(64);
-        assert_eq!(mask.and(&CpuMask::from_low(!0)), CpuMask::only(3));
-        assert_eq!(mask.low(), 8);
-        assert_eq!(mask.first(), Some(3));
+        let mask = CpuMask::only(3).or(CpuMask::only(63)).or(CpuMask::only(64));
+        assert_eq!(mask.iter().collect::<Vec<_>>(), [3, 63]);
+        assert!(mask.has(63) && !mask.has(62) && !mask.has(64) && !mask.has(u32::MAX));
+        assert_eq!(mask.without(CpuMask::only(63)), CpuMask::from_bits(8));
+        assert_eq!(mask.and(CpuMask::only(63)), CpuMask::only(63));
+        assert_eq!((mask.bits(), mask.len(), mask.first()), (8 | 1 << 63, 2, Some(3)));
         assert!(CpuMask::EMPTY.is_empty() && CpuMask::EMPTY.first().is_none());
-        assert_eq!(CpuMask::ALL.iter().count(), 256);
+        assert_eq!(CpuMask::ALL.iter().count(), MAX_CPUS);
+    }
+
+    #[test]
+    fn who_takes_a_cpu_out_is_told() {
+        let shared = SharedMask::default();
+        assert!(shared.insert(5) && !shared.insert(5) && shared.insert(6));
+        assert!(shared.remove(5) && !shared.remove(5));
+        assert_eq!(shared.take(CpuMask::ALL), CpuMask::only(6));
+        assert_eq!(shared.get(), CpuMask::EMPTY);
     }
 }

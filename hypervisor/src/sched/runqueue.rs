@@ -1,69 +1,79 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The units that wait for a CPU, ordered by virtual time.
+//! The units that wait for one CPU, ordered by virtual time.
 //!
-//! One queue for all CPUs: what waits longest runs first, wherever a CPU is free, which is what makes shares exact. A sorted
-//! array is smaller and faster than a tree for the few hundred entries there are; it is as long as there are units, so
+//! A sorted array is smaller and faster than a tree for the few entries there are; room for all units is made beforehand, so
 //! inserting never allocates.
 #![forbid(unsafe_code)]
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use super::affinity::CpuMask;
+use super::unit::{Flag, Unit};
+
 /// A waiting unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Entry {
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
     /// Its virtual time.
-    pub(crate) vtime: u64,
-    /// Order of arrival, which decides between equals.
-    pub(crate) arrival: u64,
+    pub(super) vtime: u64,
+    /// Where it may run.
+    pub(super) hard: CpuMask,
+    /// Where it would rather wait than here.
+    pub(super) wish: CpuMask,
     /// The unit.
-    pub(crate) unit: u32,
+    pub(super) unit: Arc<Unit>,
 }
 
 /// See the module documentation.
 #[derive(Debug, Default)]
-pub(crate) struct RunQueue {
+pub(super) struct RunQueue {
     /// Sorted, the first to run at the end.
     entries: Vec<Entry>,
-    arrivals: u64,
 }
 
 impl RunQueue {
-    /// An empty queue.
-    pub(crate) const fn new() -> Self {
-        Self { entries: Vec::new(), arrivals: 0 }
+    /// Moves to an array with more room, which the caller made; returns the old one to be freed where that is allowed.
+    #[must_use]
+    pub(super) fn enlarge(&mut self, mut room: Vec<Entry>) -> Vec<Entry> {
+        if room.capacity() > self.entries.capacity() {
+            room.append(&mut self.entries);
+            core::mem::swap(&mut room, &mut self.entries);
+        }
+        room
     }
 
-    /// Makes room for this many units in all. Allocates.
-    pub(crate) fn reserve(&mut self, units: usize) {
-        self.entries.reserve(units.saturating_sub(self.entries.len()));
+    /// How many fit.
+    pub(super) fn room(&self) -> usize {
+        self.entries.capacity()
     }
 
     /// Queues a unit behind all that have the same virtual time.
-    pub(crate) fn insert(&mut self, unit: u32, vtime: u64) {
-        self.arrivals += 1;
-        let entry = Entry { vtime, arrival: self.arrivals, unit };
-        let at = self.entries.partition_point(|e| *e > entry);
-        self.entries.insert(at, entry);
+    pub(super) fn insert(&mut self, unit: Arc<Unit>) {
+        let vtime = unit.vtime();
+        let at = self.entries.partition_point(|e| e.vtime > vtime);
+        let preferred = unit.preferred();
+        let wish = if preferred.has(unit.cpu()) { CpuMask::EMPTY } else { preferred };
+        unit.set(Flag::Queued, true);
+        self.entries.insert(at, Entry { vtime, hard: unit.hard(), wish, unit });
     }
 
-    /// Takes a unit out; `false` if it was not there.
-    pub(crate) fn remove(&mut self, unit: u32, vtime: u64) -> bool {
-        // All entries of this virtual time are next to each other.
-        let start = self.entries.partition_point(|e| e.vtime > vtime);
-        let found = self.entries.iter().skip(start).take_while(|e| e.vtime == vtime).position(|e| e.unit == unit);
-        if let Some(offset) = found {
-            self.entries.remove(start + offset);
+    /// Takes a unit out; `None` if it was not there.
+    pub(super) fn remove(&mut self, unit: &Unit) -> Option<Arc<Unit>> {
+        if !unit.is(Flag::Queued) {
+            return None;
         }
-        found.is_some()
+        let at = self.entries.iter().rposition(|e| core::ptr::eq(&*e.unit, unit))?;
+        unit.set(Flag::Queued, false);
+        Some(self.entries.remove(at).unit)
     }
 
     /// The waiting units, the first to run first.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Entry> + '_ {
-        self.entries.iter().rev().copied()
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().rev()
     }
 
     /// How many wait.
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 }
@@ -71,34 +81,40 @@ impl RunQueue {
 #[cfg(test)]
 mod tests {
     extern crate std;
+    use super::super::group::Group;
     use super::*;
     use proptest::prelude::*;
     use std::vec::Vec;
 
     proptest! {
         #[test]
-        fn agrees_with_sorting(ops in prop::collection::vec((any::<bool>(), 0u32..20, 0u64..6), 0..100)) {
-            let mut queue = RunQueue::new();
-            queue.reserve(20);
-            let mut model: Vec<(u64, u32)> = Vec::new();
+        fn agrees_with_sorting(ops in prop::collection::vec((any::<bool>(), 0usize..20, 0u64..6), 0..100)) {
+            let mut queue = RunQueue::default();
+            drop(queue.enlarge(Vec::with_capacity(20)));
+            let group = Arc::new(Group::new());
+            let units: Vec<_> = (0..20).map(|n| Arc::new(Unit::new(n, &group, 256, 0, 0, CpuMask::ALL))).collect();
+            let mut model: Vec<(u64, usize)> = Vec::new();
             for (insert, unit, vtime) in ops {
                 let at = model.iter().position(|e| e.1 == unit);
                 match (insert, at) {
                     (true, None) => {
-                        queue.insert(unit, vtime);
+                        units[unit].set_vtime(vtime);
+                        queue.insert(units[unit].clone());
                         let behind = model.iter().position(|e| e.0 > vtime).unwrap_or(model.len());
                         model.insert(behind, (vtime, unit));
                     }
                     (false, Some(at)) => {
-                        let (vtime, unit) = model.remove(at);
-                        prop_assert!(queue.remove(unit, vtime));
+                        let (_, unit) = model.remove(at);
+                        prop_assert!(queue.remove(&units[unit]).is_some());
                     }
-                    _ => prop_assert!(at.is_some() || !queue.remove(unit, vtime)),
+                    _ => prop_assert!(at.is_some() || queue.remove(&units[unit]).is_none()),
                 }
-                let got: Vec<_> = queue.iter().map(|e| (e.vtime, e.unit)).collect();
+                let number = |e: &Entry| units.iter().position(|unit| Arc::ptr_eq(unit, &e.unit)).unwrap();
+                let got: Vec<_> = queue.iter().map(|e| (e.vtime, number(e))).collect();
                 prop_assert_eq!(&got, &model);
                 prop_assert_eq!(queue.len(), model.len());
             }
+            prop_assert_eq!(queue.room(), 20);
         }
     }
 }

@@ -11,8 +11,6 @@ use hypercalls::errno::Errno;
 use crate::domain::Domain;
 use crate::hypercall::domctl::bitmap::{read_bitmap, write_bitmap};
 use crate::hypercall::domctl::find_vcpu;
-use crate::sched;
-use crate::sched::affinity::CpuMask;
 use crate::x86::percpu;
 
 /// The CPUs there are, as bits.
@@ -38,8 +36,8 @@ pub(super) fn set_affinity(domain: &Domain, request: &Vcpuaffinity) -> Result<()
         if wanted & present == 0 {
             return Err(Errno::EINVAL);
         }
-        vcpu.hard_affinity.store(wanted, Ordering::Relaxed);
-        sched::set_affinity(vcpu.unit, CpuMask::from_low(wanted));
+        vcpu.hard_affinity.store(wanted, Ordering::Release);
+        vcpu.update_affinity();
         write_bitmap(&request.cpumap_hard, wanted & present)?;
     }
     if soft {
@@ -47,7 +45,8 @@ pub(super) fn set_affinity(domain: &Domain, request: &Vcpuaffinity) -> Result<()
         if wanted & present == 0 {
             return Err(Errno::EINVAL);
         }
-        vcpu.soft_affinity.store(wanted, Ordering::Relaxed);
+        vcpu.soft_affinity.store(wanted, Ordering::Release);
+        vcpu.update_affinity();
         let effective = wanted & present & vcpu.hard_affinity.load(Ordering::Relaxed);
         write_bitmap(&request.cpumap_soft, effective)?;
     }

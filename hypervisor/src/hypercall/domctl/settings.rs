@@ -89,7 +89,7 @@ pub(super) fn scheduler_op(domain: &Domain, mut request: SchedulerOp) -> Result<
         }
         SchedulerCmd::PUTINFO => {
             let wanted: SchedCredit = request.payload();
-            let weight = {
+            let (weight, cap) = {
                 let mut settings = domain.settings.lock();
                 if wanted.weight != 0 {
                     settings.weight = wanted.weight;
@@ -97,11 +97,13 @@ pub(super) fn scheduler_op(domain: &Domain, mut request: SchedulerOp) -> Result<
                 if wanted.cap != NO_CAP {
                     settings.cap = wanted.cap;
                 }
-                settings.weight
+                (settings.weight, settings.cap)
             };
-            for vcpu in domain.vcpus() {
-                sched::set_weight(vcpu.unit, weight.into());
+            let vcpus = domain.vcpus();
+            for vcpu in &vcpus {
+                sched::set_weight(&vcpu.sched, weight.into());
             }
+            sched::set_cap(&domain.sched_group, cap.into(), vcpus.iter().map(|vcpu| &*vcpu.sched));
         }
         _ => return Err(Errno::EINVAL),
     }
