@@ -47,6 +47,8 @@ pub mod start_info {
     pub const MFN_LIST: u64 = 0x68;
     /// `mod_start`
     pub const MOD_START: u64 = 0x70;
+    /// `cmd_line`, 1024 bytes
+    pub const CMD_LINE: u64 = 0x80;
     /// `first_p2m_pfn`
     pub const FIRST_P2M_PFN: u64 = 0x480;
     /// `nr_p2m_frames`

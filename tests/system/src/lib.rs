@@ -17,6 +17,7 @@ mod domu_boot;
 mod domu_many;
 mod domu_userland;
 mod failures;
+mod fairness;
 mod host;
 mod power;
 mod stress;
@@ -41,6 +42,7 @@ pub fn cases() -> Vec<Case> {
     all.extend(domu_boot::cases());
     all.extend(domu_userland::cases());
     all.extend(domu_many::cases());
+    all.extend(fairness::cases());
     all.extend(failures::cases());
     all.extend(tools::cases());
     all.extend(clock::cases());

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# Busy domains on one CPU: shares by weight, a cap, and how soon one that sleeps runs beside eight of them. Times are those that the
+# hypervisor accounts, so that a loaded host changes nothing but the latencies.
+busy() {
+    cat >/tmp/$1.cfg <<END
+name = "$1"
+type = "pv"
+kernel = "/boot/guest/domu_busy"
+memory = 4
+vcpus = 1
+cpus = "1"
+extra = "$2"
+END
+    check "create-$1" xn create -q -p /tmp/$1.cfg
+}
+# cpu_times: NAME NANOSECONDS of all domains
+cpu_times() { xn list -o json | tr -d '",' | awk '/ name:/ { name = $2 } / cpu_time_ns:/ { print name, $2 }'; }
+# measure SECONDS: lines NAME MILLISECONDS that each ran meanwhile, and one for the time itself
+measure() {
+    begin=$(now); cpu_times >/tmp/before; sleep $1; cpu_times >/tmp/after; end=$(now)
+    awk -v a=$begin -v b=$end 'NR == FNR { before[$1] = $2; next } { printf "%s %d\n", $1, ($2 - before[$1]) / 1e6 }
+        END { printf "elapsed %d\n", (b - a) * 1000 }' /tmp/before /tmp/after >/tmp/ran
+    tr '\n' ' ' </tmp/ran | sed 's/^/ran ms: /'; echo
+}
+ran() { awk -v name=$1 '$1 == name { print $2 }' /tmp/ran; }
+# share WORD PART WHOLE WANTED: in percent, two of them off at most
+share() {
+    awk -v word=$1 -v part=$2 -v whole=$3 -v wanted=$4 'BEGIN {
+        got = whole > 0 ? 100 * part / whole : -1
+        off = got - wanted
+        if (off < 0) off = -off
+        printf "%s %s%s %.1f %% instead of %.1f\n", (off <= 2 ? "ok" : "bad"), word, (off <= 2 ? "" : ":"), got, wanted
+    }'
+}
+
+for n in 1 2 3; do busy b$n; done
+check weight-1 xn sched-credit2 -d b1 -w 256
+check weight-2 xn sched-credit2 -d b2 -w 512
+check weight-3 xn sched-credit2 --domain b3 --weight=1024
+same shown "$(xn sched-credit2 -d b3 | tail -n 1 | awk '{ print $1, $3, $4 }')" "b3 1024 0"
+same listed "$(xn sched-credit2 | awk '/^b[123] / { print $1, $3 }' | tr '\n' ' ')" "b1 256 b2 512 b3 1024 "
+same refused "$(xn sched-credit2 -w 256 2>&1 | grep -c domain)" 1
+case "$(xn sched-credit2 -s)" in "Cpupool Pool-0: ratelimit="*us) ok parameters ;; *) bad "parameters: $(xn sched-credit2 -s)" ;; esac
+xn unpause b1 b2 b3
+sleep 1
+measure 10
+total=$(($(ran b1) + $(ran b2) + $(ran b3)))
+share share-256 $(ran b1) $total 14.3
+share share-512 $(ran b2) $total 28.6
+share share-1024 $(ran b3) $total 57.1
+
+check cap xn sched-credit2 -d b3 -c 25
+same cap-shown "$(xn sched-credit2 -d b3 -o json | tr -d ' ",' | awk -F: '/^cap:/ { print $2 }')" 25
+sleep 1
+measure 10
+share capped $(ran b3) $(ran elapsed) 25
+share rest-by-weight $(ran b1) $(($(ran b1) + $(ran b2))) 33.3
+check uncap xn sched-credit2 -d b3 -c 0
+
+for n in 4 5 6 7 8; do busy b$n; done
+busy sleeper sleep
+xn unpause b4 b5 b6 b7 b8 sleeper
+spoke() { [ "$(grep -c 'late us' "$(log sleeper)")" -ge 8 ]; }
+within 60 spoke && ok spoke || bad "spoke: $(tail -n 3 "$(log sleeper)" | tr '\n' '|')"
+# The best of some medians: what else the host does makes some of them worse.
+late=$(awk '/late us/ { for (i = 1; i < NF; i++) if ($i == "median") print $(i + 1) + 0 }' "$(log sleeper)" | sort -n | head -n 1)
+echo "late $late us: $(grep -o 'median.*' "$(log sleeper)" | tr -d '\r' | tr '\n' ',')"
+if [ -n "$late" ] && [ "$late" -le 1000 ]; then echo "prompt $late"; else echo "tardy $late"; fi
+check end xn destroy b1 b2 b3 b4 b5 b6 b7 b8 sleeper

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Who gets how much of a CPU, and how soon: weights, caps and the promptness of those that sleep, as `xn sched-credit2` sets them.
+
+use crate::host;
+use anyhow::{Context as _, Result};
+use harness::case::{Case, Context, Outcome};
+use harness::dom0::Hypervisor;
+use harness::paths;
+use std::fs;
+
+const WANTED: &[&str] = &[
+    "weight-1",
+    "weight-2",
+    "weight-3",
+    "shown",
+    "listed",
+    "refused",
+    "parameters",
+    "share-256",
+    "share-512",
+    "share-1024",
+    "cap",
+    "cap-shown",
+    "capped",
+    "rest-by-weight",
+    "uncap",
+    "spoke",
+    "end",
+];
+
+pub(crate) fn cases() -> Vec<Case> {
+    vec![Case::new("fair-shares", fair_shares)]
+}
+
+fn fair_shares(context: &Context) -> Result<Outcome> {
+    if let Some(skip) = host::nobody(context) {
+        return Ok(skip);
+    }
+    let mut spec = host::host(context, 1024, 640, &[])?;
+    let guest = paths::products().join("guests/domu_busy");
+    let bytes = fs::read(&guest).with_context(|| format!("no {}: run `cargo xtask build`", guest.display()))?;
+    spec.files.push(("/boot/guest/domu_busy".into(), 0o644, bytes));
+    let done = host::run(context, "fair-shares", &spec, include_str!("dom0/fairness.sh"), 300)?;
+    for line in done.output.lines().filter(|line| ["ran ms", "late "].iter().any(|start| line.starts_with(start))) {
+        println!("     fair-shares: {line}");
+    }
+    // Xen lets a unit run for a millisecond before it is preempted, and then asks who has more credit.
+    let is_tardy = done.output.lines().any(|line| line.starts_with("tardy"));
+    if is_tardy && context.hypervisor == Hypervisor::Xenolith {
+        return Ok(Outcome::Fail("a domain that wakes up beside busy ones waits longer than a millisecond".into()));
+    }
+    Ok(host::judge(&done, WANTED))
+}
