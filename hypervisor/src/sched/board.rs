@@ -17,6 +17,8 @@ use super::unit::{Flag, Unit};
 struct Facts {
     /// How many units wait here.
     waiting: AtomicU32,
+    /// The virtual time of what was last chosen here among competitors; the greatest number while nobody competes.
+    clock: AtomicU64,
     /// The least virtual time of those that could go elsewhere.
     least: AtomicU64,
     /// Where those may go.
@@ -29,10 +31,16 @@ struct Facts {
     weight: AtomicU64,
 }
 
+impl Facts {
+    fn new() -> Self {
+        Self { clock: AtomicU64::new(u64::MAX), least: AtomicU64::new(u64::MAX), ..Self::default() }
+    }
+}
+
 /// See the module documentation.
 #[derive(Debug)]
 pub(super) struct Board {
-    /// The virtual time of what was last chosen among competitors.
+    /// The least of the CPUs' clocks, as far as they have any. It never goes back.
     clock: AtomicU64,
     ratelimit_us: AtomicU32,
     online: SharedMask,
@@ -60,7 +68,7 @@ impl Board {
             rich: SharedMask::default(),
             tickless: SharedMask::default(),
             misplaced: SharedMask::default(),
-            facts: (0..cpus).map(|_| Facts { least: AtomicU64::new(u64::MAX), ..Facts::default() }).collect(),
+            facts: (0..cpus).map(|_| Facts::new()).collect(),
         }
     }
 
@@ -74,10 +82,21 @@ impl Board {
         self.clock.load(Ordering::Relaxed)
     }
 
-    /// A unit of this virtual time was chosen among competitors.
-    pub(super) fn advance_clock(&self, vtime: u64) {
-        if vtime > self.clock() {
-            self.clock.fetch_max(vtime, Ordering::Relaxed);
+    /// A unit of this virtual time was chosen among competitors on a CPU.
+    pub(super) fn advance_clock(&self, cpu: u32, vtime: u64) {
+        if let Some(facts) = self.facts(cpu) {
+            facts.clock.store(vtime, Ordering::Relaxed);
+        }
+        let least = self.facts.iter().map(|facts| facts.clock.load(Ordering::Relaxed)).min();
+        if let Some(least) = least.filter(|least| *least > self.clock()) {
+            self.clock.fetch_max(least, Ordering::Relaxed);
+        }
+    }
+
+    /// Nobody competes for a CPU: it does not hold the clock back.
+    pub(super) fn stop_clock(&self, cpu: u32) {
+        if let Some(facts) = self.facts(cpu) {
+            facts.clock.store(u64::MAX, Ordering::Relaxed);
         }
     }
 

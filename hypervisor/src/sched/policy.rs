@@ -10,7 +10,7 @@
 //! **Latency.** A unit that slept keeps a bounded advantage, and takes the CPU of the unit that is furthest ahead at once.
 //!
 //! **Bounds.** Virtual times stay in a window around the clock, which is the virtual time of what was last chosen among
-//! competitors: nobody saves up time by sleeping, and nobody has to pay later for having used an idle CPU.
+//! competitors, on the CPU where that is least (pinned units make CPUs differ): nobody saves up time by sleeping, and nobody has to pay later for having used an idle CPU.
 //!
 //! **Ticks.** A slice ends only where somebody waits who could run there; who comes to wait tells the CPUs without an end.
 #![forbid(unsafe_code)]

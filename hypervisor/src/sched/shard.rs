@@ -265,7 +265,7 @@ impl Shard {
             (self.slice_end, self.slice_vtime) = (self.slice_from(unit, now, board), unit.vtime());
             until = self.slice_end;
             if waiting.is_some() {
-                board.advance_clock(self.slice_vtime);
+                board.advance_clock(self.cpu, self.slice_vtime);
             }
         } else if waiting.is_some_and(|unit| self.should_preempt(&unit)) {
             // Only the rate limit kept it: come back when that is over.
@@ -295,8 +295,8 @@ impl Shard {
         (self.slice_end, self.slice_vtime) = (0, 0);
         if let Some(unit) = &next {
             // Only competition moves the clock: what runs alone is bounded by it instead.
-            if self.is_contended(board) {
-                board.advance_clock(unit.vtime());
+            if self.has_waiting() {
+                board.advance_clock(self.cpu, unit.vtime());
             }
             unit.set(Flag::Held, true);
             unit.set(Flag::Woken, false);
@@ -315,13 +315,21 @@ impl Shard {
         now.saturating_add(weighted_slice(board.base_slice(), unit.weight()).max(board.least_slice()))
     }
 
+    /// Does anybody wait here who could run here?
+    fn has_waiting(&self) -> bool {
+        self.queue.iter().any(|entry| entry.hard.has(self.cpu))
+    }
+
     /// Does anybody wait who could run here?
     fn is_contended(&self, board: &Board) -> bool {
-        self.queue.iter().any(|entry| entry.hard.has(self.cpu)) || board.is_wanted(self.cpu)
+        self.has_waiting() || board.is_wanted(self.cpu)
     }
 
     fn outcome(&self, left: Option<Arc<Unit>>, slice_end: u64, now: u64, board: &Board) -> Decision {
         let mut until = None;
+        if self.current.is_none() || !self.has_waiting() {
+            board.stop_clock(self.cpu);
+        }
         if let Some(unit) = &self.current {
             if self.is_contended(board) {
                 until = Some(slice_end);

@@ -413,6 +413,26 @@ fn sleepers_run_at_once() {
 }
 
 #[test]
+fn sleepers_are_prompt_where_pinned_ones_are_left_behind() {
+    let mut machine = Machine::new(2);
+    let (first, second) = (CpuMask::only(0), CpuMask::only(1));
+    // Two on one CPU could drive a clock faster than the many on the other can follow.
+    for _ in 0..2 {
+        machine.add(256, first, Behaviour::Busy);
+    }
+    for weight in [256, 512, 1024, 256, 256, 256, 256, 256] {
+        machine.add(weight, second, Behaviour::Busy);
+    }
+    machine.run(5 * SECOND);
+    let sleeper = machine.add(256, second, Behaviour::Periodic { sleep: 10 * MS, run: MS / 10 });
+    machine.run(6 * SECOND);
+    machine.tasks[sleeper].worst_latency = 0;
+    machine.run(10 * SECOND);
+    let task = &machine.tasks[sleeper];
+    assert!(task.worst_latency <= MS, "worst {} us in {} rounds", task.worst_latency / 1000, task.rounds);
+}
+
+#[test]
 fn several_sleepers_are_prompt_on_average() {
     let mut machine = Machine::new(2);
     for _ in 0..6 {
