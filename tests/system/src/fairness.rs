@@ -29,7 +29,7 @@ const WANTED: &[&str] = &[
 ];
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![Case::new("fair-shares", fair_shares)]
+    vec![Case::new("fair-shares", fair_shares).alone()]
 }
 
 fn fair_shares(context: &Context) -> Result<Outcome> {
