@@ -31,6 +31,7 @@ const TOOLSTACK: &[&str] = &[
     "libzstd1",
     "bash",
     "libtinfo6",
+    "libncurses6",
     "iproute2",
     "libbpf1",
     "libelf1",

@@ -23,6 +23,7 @@ mod power;
 mod stress;
 mod tools;
 pub mod turns;
+mod xl;
 
 use harness::case::{Case, Context};
 use harness::dom0::Spec;
@@ -45,6 +46,7 @@ pub fn cases() -> Vec<Case> {
     all.extend(fairness::cases());
     all.extend(failures::cases());
     all.extend(tools::cases());
+    all.extend(xl::cases());
     all.extend(clock::cases());
     all.extend(boot_time::cases());
     all.extend(create_time::cases());
