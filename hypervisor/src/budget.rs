@@ -26,17 +26,17 @@ impl Budget {
         Self { left: u32::MAX }
     }
 
-    /// Accounts for one unit of work; fails when the budget is used up, before the unit is done.
+    /// Accounts for one piece of work; fails when nothing is left, before the piece is done. The last one may cost more than there is: a
+    /// budget that something else has begun to use must still let a large piece happen, or a call would be continued for ever.
     #[inline]
     pub(crate) fn spend(&mut self, units: u32) -> Result<(), Preempted> {
         if self.left == u32::MAX {
             return Ok(());
         }
-        if self.left < units {
-            self.left = 0;
+        if self.left == 0 {
             return Err(Preempted);
         }
-        self.left -= units;
+        self.left = self.left.saturating_sub(units);
         Ok(())
     }
 
@@ -57,6 +57,10 @@ mod tests {
         assert_eq!(budget.spend(PREEMPT_ENTRIES), Ok(()));
         assert_eq!(budget.spend(1), Err(Preempted));
         assert!(budget.is_spent());
+        let mut begun = Budget::new();
+        assert_eq!(begun.spend(2), Ok(()));
+        assert_eq!(begun.spend(PREEMPT_ENTRIES), Ok(()), "the piece at hand is always done");
+        assert!(begun.is_spent());
         assert_eq!(Budget::unlimited().spend(u32::MAX), Ok(()));
     }
 }
