@@ -377,8 +377,10 @@ const NO_TRAP: TrapInfo = TrapInfo { vector: 0, flags: TrapFlags::empty(), cs: 0
 
 impl Drop for Vcpu {
     fn drop(&mut self) {
-        units::free_number(self.unit);
-        if !crate::sched::retire_unit(&self.sched) {
+        if crate::sched::retire_unit(&self.sched) {
+            units::free_number(self.unit);
+        } else {
+            // The CPU still knows it by its number, which nobody else may have.
             log::error!("d{}v{} is gone, but still on a CPU", self.domain.id.raw(), self.id.raw());
         }
     }
