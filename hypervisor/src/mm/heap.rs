@@ -107,6 +107,7 @@ unsafe impl GlobalAlloc for KernelHeap {
         heaps.early.allocate_first_fit(layout).map_or(core::ptr::null_mut(), NonNull::as_ptr)
     }
 
+    // SAFETY: obligations are the trait's: the block came from `alloc` with this layout, and nobody uses it any more.
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         let Some(block) = NonNull::new(pointer) else { return };
         let mut heaps = HEAPS.lock();
