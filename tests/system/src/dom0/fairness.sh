@@ -1,16 +1,11 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # Busy domains on one CPU: shares by weight, a cap, and how soon one that sleeps runs beside eight of them. Times are those that the
 # hypervisor accounts, so that a loaded host changes nothing but the latencies.
+# busy NAME "OPTIONS": makes it, paused, on CPU 1 like all of them
 busy() {
-    cat >/tmp/$1.cfg <<END
-name = "$1"
-type = "pv"
-kernel = "/boot/guest/domu_busy"
-memory = 4
-vcpus = 1
-cpus = "1"
-extra = "$2"
-END
+    tiny $1
+    sed -i s/domu_idle/domu_busy/ /tmp/$1.cfg
+    printf 'cpus = "1"\nextra = "%s"\n' "$2" >>/tmp/$1.cfg
     check "create-$1" xn create -q -p /tmp/$1.cfg
 }
 # cpu_times: NAME NANOSECONDS of all domains
