@@ -17,10 +17,16 @@ const PATIENCE: Duration = Duration::from_secs(400);
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("devices-msi", |context| devices(context, "devices-msi", "")),
-        Case::new("devices-intx", |context| devices(context, "devices-intx", "pci=nomsi")),
+        Case::new("devices-intx", |context| devices(context, "devices-intx", INTX)),
         Case::new("devices-rtc", rtc),
     ]
 }
+
+/// No message-signalled interrupts, and one NVMe command in flight. With more, QEMU 7.2's NVMe can leave its pin asserted
+/// with nothing to handle: a completion it posts between the driver's write of the shadow doorbell and its write of the
+/// real one makes the driver skip the next real one. Bare Linux takes thousands of unhandled interrupts from it, too
+/// (`/proc/irq/N/spurious`); none on either with one command at a time.
+const INTX: &str = "pci=nomsi nvme.io_queue_depth=2";
 
 /// 64 MiB to each disk, out of the caches, and back; 16 MiB through each network card and back.
 const SCRIPT: &str = r#"
