@@ -166,7 +166,7 @@ pub(crate) fn build(source: &Source<'_>, options: &Options, cpus: u32) -> Result
     }
     // The kernel's buffer becomes dom0's last pages when it is no longer needed.
     let recycled = elf_len.div_ceil(PAGE).min((plan.nr_pages - plan.used_pages) as usize);
-    let mut frames = allocate(&domain, plan.nr_pages - recycled as u64)?;
+    let mut frames = allocate(&domain, plan.nr_pages, recycled as u64)?;
     load(&plan, &kernel, source, &frames);
     let tail = buffer.into_frames();
     for (index, mfn) in tail.into_iter().enumerate() {
@@ -209,9 +209,10 @@ fn new_domain(options: &Options, cpus: u32) -> Result<DomainRef, BuildError> {
     built.map_err(|_| BuildError::NoMemory { what: "dom0's vCPUs" })
 }
 
-/// Takes `count` pages for dom0, in blocks as large as there are.
-fn allocate(domain: &Domain, count: u64) -> Result<Frames, BuildError> {
-    let mut frames = Vec::with_capacity(count as usize);
+/// Takes dom0's pages but for the last `later`, in blocks as large as there are.
+fn allocate(domain: &Domain, nr_pages: u64, later: u64) -> Result<Frames, BuildError> {
+    let mut frames = Vec::with_capacity(nr_pages as usize);
+    let count = nr_pages - later;
     let mut order = 9;
     while (frames.len() as u64) < count {
         let left = count - frames.len() as u64;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The kernel heap: boot and domain creation only, hot paths do not allocate. A small arena inside the image serves until
-//! frames can be had; afterwards the heap grows by whole frames in a window of its own.
+//! frames can be had; afterwards the heap grows by whole frames in a window of its own. The window never shrinks, so what is
+//! large, such as the list of dom0's frames while it is built, is a block of frames instead, which goes back when it is freed.
 // UNSAFETY: implements the global allocator.
 #![expect(unsafe_code, reason = "global allocator")]
 
@@ -8,15 +9,18 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use hypercalls::frame::Mfn;
 use linked_list_allocator::Heap;
 
-use crate::mm::layout::{HEAP_MAX, HEAP_START};
+use crate::mm::layout::{DIRECT_MAP_BYTES, DIRECT_MAP_START, HEAP_MAX, HEAP_START};
 use crate::mm::{frame_table, host_pt};
 use crate::sync::{Rank, SpinLock};
 
 const ARENA_BYTES: usize = 256 * 1024;
 /// Growth step.
 const STEP_BYTES: u64 = 256 * 1024;
+/// From this size on an allocation is a block of frames.
+const LARGE_BYTES: usize = 256 * 1024;
 
 #[repr(C, align(4096))]
 struct Arena([u8; ARENA_BYTES]);
@@ -88,11 +92,24 @@ fn grow(heaps: &mut Heaps, want: u64) -> bool {
     done == bytes
 }
 
-// SAFETY: memory comes from `linked_list_allocator` under a lock and goes back to the heap whose range it lies in.
+/// The order of a block that holds `layout`, if that is large. Blocks are aligned to their size.
+fn large_order(layout: Layout) -> Option<u32> {
+    let bytes = layout.size().max(layout.align());
+    (bytes >= LARGE_BYTES).then(|| bytes.div_ceil(4096).next_power_of_two().trailing_zeros())
+}
+
+// SAFETY: memory comes from `linked_list_allocator` under a lock, or is a block of free frames in the direct map, and goes back to
+// where it came from, which its address tells.
 unsafe impl GlobalAlloc for KernelHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let grows = GROWS.load(Ordering::Acquire);
+        if let Some(order) = large_order(layout).filter(|_| grows) {
+            return frame_table::alloc(order, None).map_or(core::ptr::null_mut(), |mfn| {
+                core::ptr::with_exposed_provenance_mut((DIRECT_MAP_START + mfn.to_addr()) as usize)
+            });
+        }
         let mut heaps = HEAPS.lock();
-        if GROWS.load(Ordering::Acquire) {
+        if grows {
             loop {
                 if heaps.mapped != 0
                     && let Ok(block) = heaps.main.allocate_first_fit(layout)
@@ -110,6 +127,10 @@ unsafe impl GlobalAlloc for KernelHeap {
     // SAFETY: obligations are the trait's: the block came from `alloc` with this layout, and nobody uses it any more.
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         let Some(block) = NonNull::new(pointer) else { return };
+        let offset = (pointer as u64).wrapping_sub(DIRECT_MAP_START);
+        if let Some(order) = large_order(layout).filter(|_| offset < DIRECT_MAP_BYTES) {
+            return frame_table::free(Mfn::new(offset >> 12), order);
+        }
         let mut heaps = HEAPS.lock();
         if (HEAP_START..HEAP_START + HEAP_MAX).contains(&(pointer as u64)) {
             // SAFETY: the block came from this heap with this layout, by the trait's contract.
