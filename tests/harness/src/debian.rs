@@ -49,6 +49,31 @@ pub struct Kernel {
     pub root: PathBuf,
 }
 
+impl Kernel {
+    /// The ELF inside the bzImage, made once. Only of an xz payload, which is what bookworm's 6.1 has.
+    ///
+    /// # Errors
+    /// When the bzImage cannot be read or has no such payload.
+    pub fn unpacked(&self) -> Result<PathBuf> {
+        let _alone = cache();
+        let file = paths::products().join(format!("vmlinux-{}", self.release));
+        if file.exists() {
+            return Ok(file);
+        }
+        let image = fs::read(&self.image).with_context(|| format!("cannot read {}", self.image.display()))?;
+        let magic = b"\xfd7zXZ\0";
+        let start = image.windows(magic.len()).position(|window| window == magic);
+        let start = start.with_context(|| format!("{} has no xz payload", self.image.display()))?;
+        let packed = file.with_extension("xz");
+        process::write_atomically(&packed, image.get(start..).unwrap_or_default())?;
+        // What follows the stream in the bzImage is no part of it.
+        let unpacked = process::output(Command::new("xz").args(["-dc", "--single-stream"]).arg(&packed))?;
+        fs::remove_file(&packed)?;
+        process::write_atomically(&file, &unpacked)?;
+        Ok(file)
+    }
+}
+
 /// Debian's Xen, unpacked.
 #[derive(Clone, Debug)]
 pub struct Xen {

@@ -88,6 +88,8 @@ pub struct Spec {
     pub hypervisor: Hypervisor,
     /// The kernel.
     pub kernel: KernelChoice,
+    /// The ELF inside 6.1's bzImage, where QEMU loads the images: a hypervisor takes seconds to unpack it.
+    pub unpacked: bool,
     /// An initramfs in place of the harness's own.
     pub initrd: Option<PathBuf>,
     /// Further kernel options.
@@ -109,6 +111,7 @@ impl Spec {
         Self {
             hypervisor,
             kernel: KernelChoice::Debian(Series::V6_1),
+            unpacked: false,
             initrd: None,
             cmdline: String::new(),
             hv_cmdline: String::new(),
@@ -168,11 +171,12 @@ impl Spec {
         } else {
             match images {
                 None => Boot::Kernel { image: kernel.image, cmdline: options, modules: vec![(initrd, String::new())] },
-                Some((_, plain)) => Boot::Kernel {
-                    image: plain,
-                    cmdline: hv_options,
-                    modules: vec![(kernel.image, options), (initrd, String::new())],
-                },
+                Some((_, plain)) => {
+                    let unpacked = self.unpacked && matches!(self.kernel, KernelChoice::Debian(Series::V6_1));
+                    let image = if unpacked { kernel.unpacked()? } else { kernel.image };
+                    let modules = vec![(image, options), (initrd, String::new())];
+                    Boot::Kernel { image: plain, cmdline: hv_options, modules }
+                }
             }
         };
         Ok((machine, made))

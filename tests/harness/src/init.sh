@@ -19,16 +19,12 @@ ln -sf /proc/self/fd/2 /dev/stderr
 # From here on only emergencies and alerts may mix with what scripts print; dmesg has the rest.
 dmesg -n 2
 
-# Drivers for what is there: once for PCI, then for what hangs on the buses that those made.
+# Drivers for what is there, by a modprobe that reads its tables once: for PCI, then for what hangs on the buses that those made.
 if [ -e "/lib/modules/$(uname -r)/modules.dep" ]; then
-    for pass in 1 2; do
-        cat /sys/bus/*/devices/*/modalias 2>/dev/null | sort -u | while read -r alias; do
-            modprobe -q "$alias" 2>/dev/null
-        done
-    done
+    for pass in 1 2; do modprobe -qa $(cat /sys/bus/*/devices/*/modalias | sort -u); done 2>/dev/null
     case $(cat /sys/class/scsi_host/*/proc_name 2>/dev/null) in ?*) modprobe -q sd_mod;; esac
     if [ "$(cat /sys/hypervisor/type 2>/dev/null)" = xen ]; then
-        for module in xenfs xen-evtchn xen-privcmd xen-gntdev xen-gntalloc; do modprobe -q $module; done
+        modprobe -qa xenfs xen-evtchn xen-privcmd xen-gntdev xen-gntalloc
         mount -t xenfs xenfs /proc/xen 2>/dev/null
     fi
     if [ -d /sys/firmware/efi ]; then
@@ -53,7 +49,7 @@ done
 
 # dom0's toolkit, if it is here: the bridge, an address and DHCP on it, and the daemons.
 if [ -x /usr/sbin/xn ] && grep -q control_d /proc/xen/capabilities 2>/dev/null; then
-    for module in xen-blkback xen-netback loop bridge; do modprobe -q $module; done
+    modprobe -qa xen-blkback xen-netback loop bridge
     mkdir -p /var/lib /var/log/xen/console /var/cache
     ln -s /run /var/run
     brctl addbr xenbr0

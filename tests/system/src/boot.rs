@@ -55,6 +55,7 @@ pub(crate) fn cases() -> Vec<Case> {
 fn machine(context: &Context, series: Series, shape: Shape) -> Spec {
     let mut spec = spec(context);
     spec.kernel = KernelChoice::Debian(series);
+    spec.unpacked = false;
     spec.grub = shape.grub;
     spec.machine.firmware = shape.firmware;
     spec.machine.chipset = shape.chipset;
@@ -98,6 +99,7 @@ fn boot(context: &Context, name: &str, series: Series, shape: Shape) -> Result<O
     }
     // How many CPUs there are changes no message but in its numbers.
     let mut like = spec.clone();
+    like.unpacked = true;
     like.machine.cpus = like.machine.cpus.min(2);
     let shape = format!("{:?}-{:?}-{}", shape.firmware, shape.chipset, shape.grub).to_lowercase();
     if context.hypervisor == Hypervisor::Xenolith

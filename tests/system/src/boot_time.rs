@@ -23,6 +23,7 @@ fn like_xen(context: &Context) -> Result<Outcome> {
         for (hypervisor, times) in [(Hypervisor::Xenolith, &mut ours), (Hypervisor::Xen, &mut theirs)] {
             let mut spec = spec(context);
             spec.hypervisor = hypervisor;
+            spec.unpacked = false;
             let name = format!("boot-time-{}-{round}", hypervisor.name());
             let mut dom0 = spec.start(&name, Some("true"))?;
             times.push(dom0.wait_for_init(Duration::from_secs(300))?);

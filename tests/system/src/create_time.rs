@@ -4,14 +4,12 @@
 
 use crate::turns::Player;
 use crate::{host, log_name, spec};
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use harness::case::{Case, Context, Outcome};
 use harness::debian::{self, Series};
 use harness::dom0::{Hypervisor, Spec};
-use harness::{paths, process, toolstack, xl};
+use harness::{paths, toolstack, xl};
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 /// The longest that one turn may take.
@@ -62,7 +60,7 @@ pub fn machine(context: &Context) -> Result<Spec> {
     let guest = paths::products().join("guests/domu_idle");
     spec.files.push(("/boot/guest/domu_idle".into(), 0o644, fs::read(guest)?));
     spec.files.push(("/xt/stopwatch".into(), 0o755, fs::read(paths::products().join("programs/stopwatch"))?));
-    spec.files.push(("/xt/vmlinux".into(), 0o644, fs::read(unpacked_kernel()?)?));
+    spec.files.push(("/xt/vmlinux".into(), 0o644, fs::read(debian::kernel(Series::V6_1)?.unpacked()?)?));
     spec.files.push(("/xt/prelude".into(), 0o644, host::PRELUDE.into()));
     Ok(spec)
 }
@@ -72,26 +70,6 @@ pub fn machine(context: &Context) -> Result<Spec> {
 pub fn script(hypervisor: Hypervisor, body: &str) -> String {
     let start = if hypervisor == Hypervisor::Xen { include_str!("dom0/xl_start.sh") } else { "TOOL=xn" };
     format!("{start}\n. /xt/prelude\n{body}")
-}
-
-/// The ELF inside Debian's bzImage, which is an xz stream.
-fn unpacked_kernel() -> Result<PathBuf> {
-    let kernel = debian::kernel(Series::V6_1)?;
-    let file = paths::products().join(format!("vmlinux-{}", kernel.release));
-    if file.exists() {
-        return Ok(file);
-    }
-    let image = fs::read(&kernel.image)?;
-    let magic = b"\xfd7zXZ\0";
-    let start =
-        image.windows(magic.len()).position(|window| window == magic).context("the kernel has no xz payload")?;
-    let packed = file.with_extension("xz");
-    process::write_atomically(&packed, image.get(start..).unwrap_or_default())?;
-    // What follows the stream in the bzImage is no part of it.
-    let unpacked = process::output(Command::new("xz").args(["-dc", "--single-stream"]).arg(&packed))?;
-    fs::remove_file(&packed)?;
-    process::write_atomically(&file, &unpacked)?;
-    Ok(file)
 }
 
 fn start(context: &Context, spec: &Spec, script: &str) -> Result<Player> {

@@ -53,10 +53,11 @@ pub fn cases() -> Vec<Case> {
     all
 }
 
-/// A dom0 of two CPUs and 1 GiB on what is tested.
+/// A dom0 of two CPUs and 1 GiB on what is tested, with an unpacked kernel: the cases about boot take Debian's as it is.
 fn spec(context: &Context) -> Spec {
     let mut spec = Spec::new(context.hypervisor);
     spec.machine.qemu.clone_from(&context.qemu);
+    spec.unpacked = true;
     spec.machine.cpus = 2;
     spec.machine.memory_mib = 1024;
     spec
