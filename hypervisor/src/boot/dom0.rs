@@ -21,6 +21,7 @@ use crate::boot::dom0_mem::TooLittle;
 use crate::boot::modules::{BootInfo, Module};
 use crate::budget::Budget;
 use crate::domain::memory::set_m2p;
+use crate::domain::pools::POOL0;
 use crate::domain::{Domain, DomainRef, creation};
 use crate::mm::host_pt::{Buffer, OutOfFrames};
 use crate::mm::page_type::Level;
@@ -204,6 +205,7 @@ fn new_domain(options: &Options, cpus: u32) -> Result<DomainRef, BuildError> {
         max_vcpus,
         max_event_port: u32::MAX,
         grant_limits: grant_tables::Limits::default(),
+        pool: POOL0,
     });
     let built = domain.and_then(|domain| creation::add_vcpus(&domain).map(|()| domain));
     built.map_err(|_| BuildError::NoMemory { what: "dom0's vCPUs" })

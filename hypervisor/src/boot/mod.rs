@@ -33,7 +33,7 @@ use crate::boot::cmdline::Options;
 use crate::boot::dom0::Source;
 use crate::boot::memory_map::{Kind, MemoryMap, Region};
 use crate::boot::modules::BootInfo;
-use crate::domain::{firmware, host};
+use crate::domain::{firmware, host, pools};
 use crate::mm::{flush, frame_table, heap, host_pt};
 use crate::x86::percpu::{self, CpuId, CpuLocal};
 use crate::x86::{apic, boot_image, context, cpu, idt, trampoline, uart, vector};
@@ -77,6 +77,7 @@ pub(crate) fn start(magic: u32, info: u64) -> ! {
         console::open_input();
     }
     let cpus = start_others(&options, &acpi, &map);
+    pools::init();
     let entry = |region: &Region| host::entry(region.start, region.end, E820Type::new(region.kind.to_e820()));
     host::set_memory_map(dom0_map(&map, &acpi).iter().map(entry).collect());
     let options_of_ours = cmdline::strip_image_path(&boot.cmdline, boot.loader.as_deref());

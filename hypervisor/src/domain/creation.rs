@@ -10,11 +10,11 @@ use hypercalls::ids::{DomId, VcpuId};
 
 use crate::config::LEGACY_MAX_VCPUS;
 use crate::domain::memory::{alloc_shared, free_unseen};
+use crate::domain::pools::{self, JoinError, Membership};
 use crate::domain::vcpu::Vcpu;
 use crate::domain::{Domain, DomainRef, NewDomain, shared_info, table, units};
 use crate::mm::frame_table;
 use crate::sched;
-use crate::sched::affinity::CpuMask;
 use crate::time::system::now_ns;
 use crate::x86::fpu::FpuArea;
 
@@ -40,15 +40,22 @@ pub(crate) struct Request {
     pub(crate) max_event_port: u32,
     /// How large its grant tables may grow.
     pub(crate) grant_limits: grant_tables::Limits,
+    /// The CPU pool it begins in.
+    pub(crate) pool: u32,
 }
 
-/// Makes an empty domain, paused once, and makes it known. EEXIST: the number is taken. ENOMEM.
+/// Makes an empty domain, paused once, and makes it known. EEXIST: the number is taken. ESRCH: no such CPU pool. ENODEV: the pool has no
+/// CPU. ENOMEM.
 pub(crate) fn new_domain(request: &Request) -> Result<DomainRef, Errno> {
+    let pool = Membership::new(request.pool).map_err(|error| match error {
+        JoinError::NoPool => Errno::ESRCH,
+        JoinError::NoCpu => Errno::ENODEV,
+    })?;
     if !is_room_for(u64::from(request.max_vcpus)) {
         return Err(Errno::ENOMEM);
     }
     let shared_info = alloc_shared(request.id).ok_or(Errno::ENOMEM)?;
-    let domain = Domain::new(&NewDomain {
+    let domain = Domain::new(NewDomain {
         id: request.id,
         handle: request.handle,
         is_control: request.is_control,
@@ -57,6 +64,7 @@ pub(crate) fn new_domain(request: &Request) -> Result<DomainRef, Errno> {
         max_event_port: request.max_event_port,
         shared_info,
         grant_limits: request.grant_limits,
+        pool,
     });
     let domain = match domain {
         Ok(domain) => Arc::new(domain),
@@ -81,9 +89,11 @@ pub(crate) fn add_vcpus(domain: &DomainRef) -> Result<(), Errno> {
             return Err(Errno::ENOMEM);
         }
         let weight = domain.settings.lock().weight.into();
-        let unit = sched::add_unit(units::take_number(), &domain.sched_group, weight, CpuMask::ALL);
+        let unit = sched::add_unit(units::take_number(), &domain.sched_group, weight, pools::cpus_of(domain));
         let vcpu = Arc::new(Vcpu::new(domain, VcpuId::new(id), unit, FpuArea::new(), now_ns()));
         domain.add_vcpu(vcpu.clone());
+        // The pool may have changed while nobody knew of the vCPU.
+        vcpu.update_affinity();
         units::register(&vcpu);
         if id < LEGACY_MAX_VCPUS {
             shared_info::update_time(&vcpu);

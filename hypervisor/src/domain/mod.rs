@@ -11,6 +11,7 @@ pub(crate) mod host;
 pub(crate) mod lifecycle;
 pub(crate) mod memory;
 pub(crate) mod pirqs;
+pub(crate) mod pools;
 pub(crate) mod ports;
 pub(crate) mod rangeset;
 pub(crate) mod settings;
@@ -39,6 +40,7 @@ use crate::domain::events::{Events, Pollers};
 use crate::domain::lifecycle::{Lifecycle, Stage};
 use crate::domain::memory::{Memory, WritableRef};
 use crate::domain::pirqs::PirqTable;
+use crate::domain::pools::Membership;
 use crate::domain::ports::PortState;
 use crate::domain::rangeset::RangeSet;
 use crate::domain::settings::Settings;
@@ -81,6 +83,8 @@ pub(crate) struct Domain {
     vcpus: SpinLock<Vec<Arc<Vcpu>>>,
     /// What its vCPUs may have of the CPUs together.
     pub(crate) sched_group: Arc<sched::Group>,
+    /// The pool whose CPUs they run on.
+    pub(crate) pool: SpinLock<Membership>,
     /// The shared_info page.
     pub(crate) shared_info: Mfn,
     /// Held for every promotion, demotion and change of a live page table of this domain.
@@ -144,11 +148,13 @@ pub(crate) struct NewDomain {
     pub(crate) shared_info: Mfn,
     /// How large its grant tables may grow.
     pub(crate) grant_limits: grant_tables::Limits,
+    /// Its place in a CPU pool.
+    pub(crate) pool: Membership,
 }
 
 impl Domain {
     /// An empty domain, paused once. ENOMEM.
-    pub(crate) fn new(new: &NewDomain) -> Result<Self, Errno> {
+    pub(crate) fn new(new: NewDomain) -> Result<Self, Errno> {
         // Others can have no device: there is no IOMMU to keep one in bounds.
         let pirqs = if new.is_control { MAX_PIRQS } else { 0 };
         let events = Events::new(new.id, new.max_vcpus, new.max_event_port, pirqs, new.shared_info)?;
@@ -164,6 +170,7 @@ impl Domain {
             max_vcpus: new.max_vcpus,
             vcpus: SpinLock::new(Rank::DomainLifecycle, Vec::new()),
             sched_group: Arc::new(sched::Group::new()),
+            pool: SpinLock::new(Rank::CpuPools, new.pool),
             shared_info: new.shared_info,
             mmu: SpinLock::new(Rank::Mmu, MmuState::default()),
             memory: SpinLock::new(Rank::PageList, memory),

@@ -80,6 +80,7 @@ pub(crate) fn info(domain: &Domain) -> Getdomaininfo {
     info.shared_info_frame = domain.shared_info;
     info.flags.set(DominfFlags::XS_DOMAIN, domain.settings.lock().flags.contains(CreateFlags::XS_DOMAIN));
     info.handle = *domain.handle.lock();
+    info.cpupool = domain.pool.lock().pool();
     info.gpaddr_bits = cpuid::address_bits() as u8;
     info.arch_config = ArchDomainconfig { emulation_flags: EmulationFlags::empty(), misc_flags: 0 };
     info

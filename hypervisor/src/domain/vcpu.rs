@@ -12,6 +12,7 @@ use hypercalls::trap::{TrapFlags, TrapInfo};
 
 use crate::config::LEGACY_MAX_VCPUS;
 use crate::domain::memory::WritableRef;
+use crate::domain::pools;
 use crate::domain::{Domain, units};
 use crate::mm::map;
 use crate::sched::Unit;
@@ -349,12 +350,25 @@ impl Vcpu {
         }
     }
 
-    /// Tells the scheduler where it may run and would like to, after one of the fields about that has changed.
+    /// Changes where it may run and would like to, of which `None` stays.
+    pub(crate) fn set_affinity(&self, hard: Option<u64>, soft: Option<u64>) {
+        for (field, value) in [(&self.hard_affinity, hard), (&self.soft_affinity, soft)] {
+            if let Some(value) = value {
+                field.store(value, Ordering::Release);
+            }
+        }
+        self.update_affinity();
+    }
+
+    /// Tells the scheduler where it may run and would like to, after something about that has changed.
     pub(crate) fn update_affinity(&self) {
-        let hard = match self.pin_override.load(Ordering::Acquire).checked_sub(1) {
+        let cpus = pools::cpus_of(&self.domain);
+        let wanted = match self.pin_override.load(Ordering::Acquire).checked_sub(1) {
             Some(cpu) => CpuMask::only(cpu),
             None => CpuMask::from_bits(self.hard_affinity.load(Ordering::Acquire)),
         };
+        let both = wanted.and(cpus);
+        let hard = if both.is_empty() { cpus } else { both };
         let soft = CpuMask::from_bits(self.soft_affinity.load(Ordering::Acquire));
         crate::sched::set_affinity(&self.sched, hard, soft);
     }

@@ -12,6 +12,7 @@ use hypercalls::sched::{
     SchedOp, SchedPinOverride, SchedPoll, SchedRemoteShutdown, SchedShutdown, SchedWatchdog, ShutdownReason,
 };
 
+use crate::domain::pools;
 use crate::domain::vcpu::{Vcpu, pause};
 use crate::domain::{events, shutdown, table};
 use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
@@ -19,7 +20,6 @@ use crate::mm::guest_access;
 use crate::sched;
 use crate::time::system::now_ns;
 use crate::time::timer::TimerKind;
-use crate::x86::percpu::{self, CpuId};
 
 /// Ports one SCHEDOP_poll may wait for.
 const MAX_POLL_PORTS: u32 = 128;
@@ -182,7 +182,7 @@ fn pin_override(cx: &Cx<'_>, arg: GuestHandle<SchedPinOverride>) -> Result<(), E
         vcpu.update_affinity();
         return Ok(());
     };
-    if cpu as usize >= crate::config::MAX_CPUS || percpu::get(CpuId::new(cpu)).is_none() {
+    if !pools::cpus_of(cx.domain()).has(cpu) {
         return Err(Errno::EINVAL);
     }
     match pinned.compare_exchange(0, cpu.saturating_add(1), Ordering::AcqRel, Ordering::Acquire) {

@@ -29,11 +29,18 @@ struct Facts {
     vtime: AtomicU64,
     charged: AtomicU64,
     weight: AtomicU64,
+    /// How long a unit runs here at least before one that woke up may take the CPU.
+    ratelimit_us: AtomicU32,
 }
 
 impl Facts {
     fn new() -> Self {
-        Self { clock: AtomicU64::new(u64::MAX), least: AtomicU64::new(u64::MAX), ..Self::default() }
+        Self {
+            clock: AtomicU64::new(u64::MAX),
+            least: AtomicU64::new(u64::MAX),
+            ratelimit_us: AtomicU32::new(RATELIMIT_US),
+            ..Self::default()
+        }
     }
 }
 
@@ -42,7 +49,6 @@ impl Facts {
 pub(super) struct Board {
     /// The least of the CPUs' clocks, as far as they have any. It never goes back.
     clock: AtomicU64,
-    ratelimit_us: AtomicU32,
     online: SharedMask,
     /// CPUs that run nothing and have not been told of work.
     idle: SharedMask,
@@ -61,7 +67,6 @@ impl Board {
     pub(super) fn new(cpus: u32) -> Self {
         Self {
             clock: AtomicU64::new(LAG),
-            ratelimit_us: AtomicU32::new(RATELIMIT_US),
             online: SharedMask::default(),
             idle: SharedMask::default(),
             told: SharedMask::default(),
@@ -100,21 +105,23 @@ impl Board {
         }
     }
 
-    pub(super) fn ratelimit_us(&self) -> u32 {
-        self.ratelimit_us.load(Ordering::Relaxed)
+    fn ratelimit_us(&self, cpu: u32) -> u32 {
+        self.facts(cpu).map_or(RATELIMIT_US, |facts| facts.ratelimit_us.load(Ordering::Relaxed))
     }
 
-    pub(super) fn set_ratelimit_us(&self, us: u32) {
-        self.ratelimit_us.store(us, Ordering::Relaxed);
+    pub(super) fn set_ratelimit_us(&self, cpu: u32, us: u32) {
+        if let Some(facts) = self.facts(cpu) {
+            facts.ratelimit_us.store(us, Ordering::Relaxed);
+        }
     }
 
-    pub(super) fn ratelimit_ns(&self) -> u64 {
-        u64::from(self.ratelimit_us()) * 1000
+    pub(super) fn ratelimit_ns(&self, cpu: u32) -> u64 {
+        u64::from(self.ratelimit_us(cpu)) * 1000
     }
 
     /// What a limit on preemptions that was chosen, other than the usual one, means for slices.
-    pub(super) fn least_slice(&self) -> u64 {
-        if self.ratelimit_us() > RATELIMIT_US { self.ratelimit_ns() } else { 0 }
+    pub(super) fn least_slice(&self, cpu: u32) -> u64 {
+        if self.ratelimit_us(cpu) > RATELIMIT_US { self.ratelimit_ns(cpu) } else { 0 }
     }
 
     // ---- what CPUs tell ----

@@ -105,14 +105,9 @@ pub(crate) fn waiting() -> usize {
     scheduler().waiting()
 }
 
-/// How long a unit runs at least before one that woke up may take its CPU.
-pub(crate) fn ratelimit_us() -> u32 {
-    scheduler().ratelimit_us()
-}
-
-/// Sets [`ratelimit_us`].
-pub(crate) fn set_ratelimit_us(us: u32) {
-    scheduler().set_ratelimit_us(us);
+/// Sets how long a unit runs at least on these CPUs before one that woke up may take the CPU.
+pub(crate) fn set_ratelimit_us(cpus: CpuMask, us: u32) {
+    scheduler().set_ratelimit_us(cpus, us);
 }
 
 /// Changes where a unit may run, and where it would like to.

@@ -27,7 +27,7 @@ const ROUND_NS: u64 = 24_000_000;
 /// Bounds of any unit's slice.
 pub(super) const WEIGHTED_SLICE_NS: (u64, u64) = (250_000, 40_000_000);
 /// A unit runs this long, unless told otherwise, before another that woke up may take its CPU.
-pub(super) const RATELIMIT_US: u32 = 500;
+pub(crate) const RATELIMIT_US: u32 = 500;
 /// The greatest advantage from sleeping, in virtual time.
 pub(super) const LAG: u64 = 20_000_000;
 /// Virtual time a unit may be ahead, besides what its own slices cost.

@@ -52,14 +52,9 @@ impl Scheduler {
         self.board.waiting()
     }
 
-    /// How long a unit runs at least before one that woke up may take its CPU.
-    pub(crate) fn ratelimit_us(&self) -> u32 {
-        self.board.ratelimit_us()
-    }
-
-    /// Sets [`Self::ratelimit_us`].
-    pub(crate) fn set_ratelimit_us(&self, us: u32) {
-        self.board.set_ratelimit_us(us);
+    /// Sets how long a unit runs at least on these CPUs before one that woke up may take the CPU.
+    pub(crate) fn set_ratelimit_us(&self, cpus: CpuMask, us: u32) {
+        cpus.iter().for_each(|cpu| self.board.set_ratelimit_us(cpu, us));
     }
 
     // ---- units come and go ----

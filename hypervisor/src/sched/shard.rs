@@ -212,7 +212,7 @@ impl Shard {
     /// it has. `told`: somebody thinks that it should not.
     pub(super) fn looks_for(&mut self, told: bool, now: u64, board: &Board) -> Option<u64> {
         let stays = self.may_stay(now, board) && !self.yielded;
-        let is_fresh = now < self.since.saturating_add(board.ratelimit_ns());
+        let is_fresh = now < self.since.saturating_add(board.ratelimit_ns(self.cpu));
         if stays && now < self.slice_end && (is_fresh || !told) {
             return None;
         }
@@ -235,7 +235,7 @@ impl Shard {
             (false, _) => false,
             (true, None) => true,
             (true, Some((unit, other))) => {
-                let is_fresh = now < self.since.saturating_add(board.ratelimit_ns());
+                let is_fresh = now < self.since.saturating_add(board.ratelimit_ns(self.cpu));
                 let vtime = self.current.as_ref().map_or(0, |unit| unit.vtime());
                 let stays_ahead =
                     if now < self.slice_end { is_fresh || !self.should_preempt(unit) } else { vtime < *other };
@@ -269,7 +269,7 @@ impl Shard {
             }
         } else if waiting.is_some_and(|unit| self.should_preempt(&unit)) {
             // Only the rate limit kept it: come back when that is over.
-            until = until.min(self.since.saturating_add(board.ratelimit_ns()));
+            until = until.min(self.since.saturating_add(board.ratelimit_ns(self.cpu)));
         }
         self.outcome(None, until, now, board)
     }
@@ -312,7 +312,7 @@ impl Shard {
 
     /// When a slice that begins now ends.
     fn slice_from(&self, unit: &Unit, now: u64, board: &Board) -> u64 {
-        now.saturating_add(weighted_slice(board.base_slice(), unit.weight()).max(board.least_slice()))
+        now.saturating_add(weighted_slice(board.base_slice(), unit.weight()).max(board.least_slice(self.cpu)))
     }
 
     /// Does anybody wait here who could run here?

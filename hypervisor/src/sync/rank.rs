@@ -25,6 +25,8 @@ pub(crate) enum Rank {
     DomainTable,
     /// A domain's list of pages.
     PageList,
+    /// CPU pools, and which one a domain is in.
+    CpuPools,
     /// The kernel heap.
     Heap,
     /// The hypervisor's own page tables.

@@ -8,7 +8,7 @@ use core::sync::atomic::Ordering;
 use hypercalls::domctl::vcpu::{AffinityFlags, Vcpuaffinity};
 use hypercalls::errno::Errno;
 
-use crate::domain::Domain;
+use crate::domain::{Domain, pools};
 use crate::hypercall::domctl::bitmap::{read_bitmap, write_bitmap};
 use crate::hypercall::domctl::find_vcpu;
 use crate::x86::percpu;
@@ -26,28 +26,26 @@ fn check_affinity(request: &Vcpuaffinity) -> Result<(bool, bool), Errno> {
     if lacks_map || !(hard || soft) { Err(Errno::EINVAL) } else { Ok((hard, soft)) }
 }
 
-/// What takes effect is written back. EINVAL: no CPU is left.
+/// What takes effect is written back. EINVAL: no CPU of its pool is left.
 pub(super) fn set_affinity(domain: &Domain, request: &Vcpuaffinity) -> Result<(), Errno> {
     let vcpu = find_vcpu(domain, request.vcpu)?;
     let (hard, soft) = check_affinity(request)?;
-    let present = cpus();
+    let (present, pool) = (cpus(), pools::cpus_of(domain).bits());
     if hard {
         let wanted = read_bitmap(&request.cpumap_hard)?;
-        if wanted & present == 0 {
+        if wanted & pool == 0 {
             return Err(Errno::EINVAL);
         }
-        vcpu.hard_affinity.store(wanted, Ordering::Release);
-        vcpu.update_affinity();
-        write_bitmap(&request.cpumap_hard, wanted & present)?;
+        vcpu.set_affinity(Some(wanted), None);
+        write_bitmap(&request.cpumap_hard, wanted & pool)?;
     }
     if soft {
         let wanted = read_bitmap(&request.cpumap_soft)?;
         if wanted & present == 0 {
             return Err(Errno::EINVAL);
         }
-        vcpu.soft_affinity.store(wanted, Ordering::Release);
-        vcpu.update_affinity();
-        let effective = wanted & present & vcpu.hard_affinity.load(Ordering::Relaxed);
+        vcpu.set_affinity(None, Some(wanted));
+        let effective = wanted & pool & vcpu.hard_affinity.load(Ordering::Relaxed);
         write_bitmap(&request.cpumap_soft, effective)?;
     }
     Ok(())

@@ -25,8 +25,6 @@ const GRANT_VERSION: u32 = 0xf;
 const DEFAULT_LIMITS: Limits = Limits { grant_frames: 64, maptrack_frames: 1024, version: Version::V2 };
 /// Ports are signed numbers to tools.
 const LAST_PORT: u32 = i32::MAX as u32;
-/// The only pool of CPUs there is.
-const POOL: u32 = 0;
 /// `XEN_X86_MSR_RELAXED`.
 const MSR_RELAXED: u32 = 1;
 
@@ -89,9 +87,6 @@ fn check(request: &Createdomain) -> Result<Limits, Errno> {
         maptrack_frames: limit(request.max_maptrack_frames, 0, DEFAULT_LIMITS.maptrack_frames)?,
         version,
     };
-    if request.cpupool_id != POOL {
-        return Err(Errno::ESRCH);
-    }
     Ok(limits)
 }
 
@@ -111,6 +106,7 @@ pub(super) fn create(wanted: DomId, request: &Createdomain) -> Result<DomId, Err
         max_vcpus: request.max_vcpus,
         max_event_port: request.max_evtchn_port.min(LAST_PORT),
         grant_limits,
+        pool: request.cpupool_id,
     })?;
     domain.lifecycle.lock().toolstack_pauses = 1;
     domain.memory.lock().max_pages = 0;

@@ -54,8 +54,8 @@ pub(crate) fn sysctl(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
         }
         SysctlCmd::DEBUG_KEYS => debug_keys(&op.payload())?,
         SysctlCmd::CPUPOOL_OP => {
-            let answer = pools::cpupool_op(op.payload())?;
-            op.set_payload(&answer);
+            let Ok(answer) = pools::cpupool_op(cx, op.payload()) else { return Ok(Outcome::Preempted(*args)) };
+            op.set_payload(&answer?);
         }
         SysctlCmd::SCHEDULER_OP => {
             let answer = pools::scheduler_op(op.payload())?;
