@@ -16,6 +16,7 @@ pub mod frame;
 pub mod grant_table;
 pub mod handle;
 pub mod hvm_op;
+pub mod hypfs;
 pub mod ids;
 pub mod io;
 pub mod mca;

@@ -7,12 +7,24 @@ use crate::macros::{c_name, table};
 
 pub(crate) fn add(facts: &mut Facts) {
     domctl(facts);
+    hypfs(facts);
     domctl_debug(facts);
     domctl_device(facts);
     domctl_vcpu(facts);
     sysctl(facts);
     sysctl_cpu(facts);
     sysctl_power(facts);
+}
+
+fn hypfs(facts: &mut Facts) {
+    table!(facts, hypercalls::hypfs, {
+        enum HypfsOp { GET_VERSION = "XEN_HYPFS_OP_get_version", READ = "XEN_HYPFS_OP_read",
+            WRITE_CONTENTS = "XEN_HYPFS_OP_write_contents" }
+        enum HypfsType { DIR = "XEN_HYPFS_TYPE_DIR", BLOB = "XEN_HYPFS_TYPE_BLOB", STRING = "XEN_HYPFS_TYPE_STRING",
+            UINT = "XEN_HYPFS_TYPE_UINT", INT = "XEN_HYPFS_TYPE_INT", BOOL = "XEN_HYPFS_TYPE_BOOL" }
+        consts { VERSION = "XEN_HYPFS_VERSION", MAX_PATH_LEN = "XEN_HYPFS_MAX_PATHLEN" }
+        struct HypfsDirentry = "struct xen_hypfs_direntry" { kind = "type", encoding, pad, content_len, max_write_len }
+    });
 }
 
 fn domctl(facts: &mut Facts) {

@@ -257,9 +257,9 @@ impl Options {
         } else if same(name, "conswitch") {
             self.set_conswitch(value).ok_or(Refusal::Expected("a letter, then perhaps x; or 0 for no switching"))?;
         } else if same(name, "loglvl") {
-            self.loglvl = parse_thresholds(value).ok_or(Refusal::Expected(LEVELS))?;
+            self.loglvl = Thresholds::parse(value).ok_or(Refusal::Expected(LEVELS))?;
         } else if same(name, "guest_loglvl") {
-            self.guest_loglvl = parse_thresholds(value).ok_or(Refusal::Expected(LEVELS))?;
+            self.guest_loglvl = Thresholds::parse(value).ok_or(Refusal::Expected(LEVELS))?;
         } else if same(name, "maxcpus") {
             self.maxcpus = Some(value.parse().map_err(|_| Refusal::Expected("a number of CPUs"))?);
         } else if same(name, "conring_size") {
@@ -397,24 +397,6 @@ fn parse_consoles(value: &str) -> Option<Consoles> {
         }
     }
     Some(consoles)
-}
-
-fn parse_level(name: &str) -> Option<Level> {
-    Some(match name {
-        "none" => Level::None,
-        "error" => Level::Error,
-        "warning" => Level::Warning,
-        "info" => Level::Info,
-        "debug" | "all" => Level::Debug,
-        _ => return None,
-    })
-}
-
-fn parse_thresholds(value: &str) -> Option<Thresholds> {
-    let (always, limited) = value.split_once('/').unwrap_or((value, value));
-    let always = parse_level(always)?;
-    // A lower second level would have no effect; Xen raises it likewise.
-    Some(Thresholds { always, limited: parse_level(limited)?.max(always) })
 }
 
 #[cfg(test)]

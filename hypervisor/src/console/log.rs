@@ -6,6 +6,7 @@
 //! "info", `trace!` their "debug". Messages with the target [`GUEST`] are about what a guest did, and obey `guest_loglvl=`.
 #![forbid(unsafe_code)]
 
+use core::fmt;
 use core::sync::atomic::{AtomicU8, Ordering};
 
 use log::{LevelFilter, Log, Metadata, Record};
@@ -49,6 +50,41 @@ pub(crate) struct Thresholds {
     pub(crate) always: Level,
     /// Printed at a limited rate up to here.
     pub(crate) limited: Level,
+}
+
+impl Level {
+    const NAMES: [(&'static str, Self); 6] = [
+        ("none", Self::None),
+        ("error", Self::Error),
+        ("warning", Self::Warning),
+        ("info", Self::Info),
+        ("all", Self::Debug),
+        ("debug", Self::Debug),
+    ];
+
+    fn parse(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(own, _)| *own == name).map(|(_, level)| *level)
+    }
+
+    fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, level)| *level == self).map_or("", |(name, _)| name)
+    }
+}
+
+impl Thresholds {
+    /// From an option's value: `LEVEL`, or `LEVEL/LEVEL` with the second for messages at a limited rate.
+    pub(crate) fn parse(value: &str) -> Option<Self> {
+        let (always, limited) = value.split_once('/').unwrap_or((value, value));
+        let always = Level::parse(always)?;
+        // A lower second level would have no effect; Xen raises it likewise.
+        Some(Self { always, limited: Level::parse(limited)?.max(always) })
+    }
+}
+
+impl fmt::Display for Thresholds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.always.name(), self.limited.name())
+    }
 }
 
 /// What happens to a message.
@@ -143,6 +179,17 @@ pub(crate) fn init() {
     log::set_max_level(LevelFilter::Info);
 }
 
+/// What is printed: our own messages, those about guests.
+pub(crate) fn thresholds() -> (Thresholds, Thresholds) {
+    let level = |slot: &AtomicU8| {
+        let stored = slot.load(Ordering::Relaxed);
+        Level::NAMES.iter().find(|(_, level)| *level as u8 == stored).map_or(Level::Debug, |(_, level)| *level)
+    };
+    let both = |[always, limited]: &[AtomicU8; 2]| Thresholds { always: level(always), limited: level(limited) };
+    let [own, guest] = &THRESHOLDS;
+    (both(own), both(guest))
+}
+
 /// Sets what is printed: our own messages, those about guests.
 pub(crate) fn set_thresholds(own: Thresholds, guest: Thresholds) {
     for (slots, chosen) in THRESHOLDS.iter().zip([own, guest]) {
@@ -162,6 +209,7 @@ pub(crate) fn set_thresholds(own: Thresholds, guest: Thresholds) {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
     use super::*;
 
     #[test]
@@ -170,6 +218,14 @@ mod tests {
         assert_eq!(judge(log::Level::Debug, false), Verdict::Drop);
         assert_eq!(judge(log::Level::Warn, true), Verdict::Limit);
         assert_eq!(judge(log::Level::Info, true), Verdict::Drop);
+    }
+
+    #[test]
+    fn options_are_read_and_shown() {
+        for (value, shown) in [("all", "all/all"), ("error/debug", "error/all"), ("info/none", "info/info")] {
+            assert_eq!(Thresholds::parse(value).map(|t| std::format!("{t}")).as_deref(), Some(shown));
+        }
+        assert_eq!(Thresholds::parse("loud"), None);
     }
 
     #[test]

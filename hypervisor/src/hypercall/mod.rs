@@ -9,6 +9,7 @@ pub(crate) mod dispatch;
 pub(crate) mod domctl;
 pub(crate) mod event_channel_op;
 pub(crate) mod grant_table_op;
+pub(crate) mod hypfs_op;
 pub(crate) mod mca;
 pub(crate) mod memory_exchange;
 pub(crate) mod memory_op;

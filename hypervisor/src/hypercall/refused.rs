@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Calls of which nothing works here, with the errors that Xen's configuration without the feature gives: hvm_op (34)
-//! and xenpmu_op (40). The others (xsm_op, xenoprof_op, kexec_op, tmem_op, argo_op, dm_op, hypfs_op) are unknown numbers.
+//! and xenpmu_op (40). The others (xsm_op, xenoprof_op, kexec_op, tmem_op, argo_op, dm_op) are unknown numbers.
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -38,8 +38,7 @@ pub(crate) fn xen_version(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
         VersionOp::COMPILE_INFO => guest_access::write(GuestHandle::new(arg), &compile_info())?,
         VersionOp::CAPABILITIES => guest_access::write::<CapabilitiesInfo>(GuestHandle::new(arg), &text(CAPABILITIES))?,
         VersionOp::CHANGESET => {
-            let changeset = option_env!("XENOLITH_CHANGESET").unwrap_or("unavailable");
-            guest_access::write::<ChangesetInfo>(GuestHandle::new(arg), &text(changeset))?;
+            guest_access::write::<ChangesetInfo>(GuestHandle::new(arg), &text(changeset()))?;
         }
         VersionOp::PLATFORM_PARAMETERS => {
             guest_access::write(GuestHandle::new(arg), &PlatformParameters { virt_start: M2P_GUEST_START })?;
@@ -83,8 +82,13 @@ fn get_features(cx: &Cx<'_>, handle: GuestHandle<FeatureInfo>) -> Result<(), Err
     guest_access::write(handle, &info)
 }
 
+/// The revision that was built, if the builder said so.
+pub(super) fn changeset() -> &'static str {
+    option_env!("XENOLITH_CHANGESET").unwrap_or("unavailable")
+}
+
 /// Builders who want their name in it say so in the environment; a reproducible build has none of this.
-fn compile_info() -> CompileInfo {
+pub(super) fn compile_info() -> CompileInfo {
     CompileInfo {
         compiler: text(COMPILER),
         compile_by: text(option_env!("XENOLITH_COMPILE_BY").unwrap_or("")),

@@ -65,6 +65,7 @@ numbers! { i64;
     ENODEV = -19, "XEN_ENODEV";
     EINVAL = -22, "XEN_EINVAL";
     ENOSPC = -28, "XEN_ENOSPC";
+    EDOM = -33, "XEN_EDOM";
     ERANGE = -34, "XEN_ERANGE";
     ENODATA = -61, "XEN_ENODATA";
     ENOSYS = -38, "XEN_ENOSYS";
