@@ -112,24 +112,25 @@ impl Control {
         Ok(answer.payload::<SysctlSchedId>().sched_id)
     }
 
-    /// How long a vCPU runs at least before another may take its CPU, in microseconds; 0: no limit.
+    /// How long a vCPU runs at least on a pool's CPUs before another may take the CPU, in microseconds; 0: no limit.
     ///
     /// # Errors
-    /// `EINVAL` if the scheduler is not credit2.
-    pub fn ratelimit_us(&self) -> Result<u32> {
-        self.scheduler_parameters("read the scheduler's parameters", None)
+    /// `EINVAL` if the scheduler is not credit2. `ESRCH`: no such pool.
+    pub fn ratelimit_us(&self, pool: u32) -> Result<u32> {
+        self.scheduler_parameters("read the scheduler's parameters", pool, None)
     }
 
     /// Sets it.
     ///
     /// # Errors
-    /// `EINVAL` if it is not 0 and not from 100 to 500000, or the scheduler is not credit2.
-    pub fn set_ratelimit_us(&self, ratelimit_us: u32) -> Result<()> {
-        self.scheduler_parameters("set the scheduler's parameters", Some(ratelimit_us)).map(drop)
+    /// `EINVAL` if it is not 0 and not from 100 to 500000, or the scheduler is not credit2. `ESRCH`: no such pool.
+    pub fn set_ratelimit_us(&self, pool: u32, ratelimit_us: u32) -> Result<()> {
+        self.scheduler_parameters("set the scheduler's parameters", pool, Some(ratelimit_us)).map(drop)
     }
 
-    fn scheduler_parameters(&self, operation: &'static str, ratelimit_us: Option<u32>) -> Result<u32> {
+    fn scheduler_parameters(&self, operation: &'static str, pool: u32, ratelimit_us: Option<u32>) -> Result<u32> {
         let mut request = SysctlSchedulerOp::new_zeroed();
+        request.cpupool_id = pool;
         request.sched_id = SchedulerId::CREDIT2;
         // 0 sets, 1 reads.
         request.cmd = u32::from(ratelimit_us.is_none());

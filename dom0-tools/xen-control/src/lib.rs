@@ -5,6 +5,7 @@
 mod control;
 mod cpu_map;
 mod cpu_policy;
+mod cpu_pools;
 mod domain;
 mod error;
 mod events;
@@ -18,6 +19,7 @@ mod version;
 pub use control::Control;
 pub use cpu_map::CpuMap;
 pub use cpu_policy::Policy;
+pub use cpu_pools::CpuPool;
 pub use domain::{NewDomain, Trigger};
 pub use error::{ControlError, Result};
 pub use host::{ConsoleText, CpuPlace, HostInfo, Node};

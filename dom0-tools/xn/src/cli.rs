@@ -2,8 +2,8 @@
 //! The command line: every command's name. Each command's options stand in its own file.
 
 use crate::commands::{
-    block, config_update, console, create, debug_keys, destroy, dmesg, domid, info, lifecycle, list, memory, monitor,
-    network, rename, sched, store, sysrq, trigger, uptime, vcpu,
+    block, config_update, console, cpupool, create, debug_keys, destroy, dmesg, domid, info, lifecycle, list, memory,
+    monitor, network, rename, sched, store, sysrq, trigger, uptime, vcpu,
 };
 use crate::error::Class;
 use clap::error::{ContextKind, ContextValue};
@@ -78,6 +78,20 @@ pub(crate) enum Command {
     /// Show or set domains' shares of the CPUs
     #[command(name = "sched-credit2")]
     SchedCredit2(sched::Args),
+    /// List CPU pools
+    CpupoolList(cpupool::ListArgs),
+    /// Make a CPU pool
+    CpupoolCreate(cpupool::CreateArgs),
+    /// Remove a CPU pool
+    CpupoolDestroy(cpupool::DestroyArgs),
+    /// Change a CPU pool's name
+    CpupoolRename(cpupool::RenameArgs),
+    /// Give a CPU pool free CPUs
+    CpupoolCpuAdd(cpupool::CpuArgs),
+    /// Take CPUs from a CPU pool
+    CpupoolCpuRemove(cpupool::CpuArgs),
+    /// Move a domain to a CPU pool
+    CpupoolMigrate(cpupool::MigrateArgs),
     /// Set how much memory a domain shall use
     MemSet(memory::SetArgs),
     /// Set the most memory a domain may use
@@ -224,6 +238,14 @@ mod tests {
         "sched-credit2 -d demo -w 512 -c 50",
         "sched-credit2 --domain=demo --weight=512 --cap=0",
         "sched-credit2 -s",
+        "sched-credit2 -s -p batch -r 2000",
+        "cpupool-list -c Pool-0 -o json",
+        "cpupool-create batch 2-3",
+        "cpupool-destroy batch",
+        "cpupool-rename batch builds",
+        "cpupool-cpu-add batch 2",
+        "cpupool-cpu-remove Pool-0 2-3",
+        "cpupool-migrate demo batch",
         "sched-credit2 --schedparam --ratelimit_us=1000",
         "mem-set demo 256m",
         "mem-max demo 1g",

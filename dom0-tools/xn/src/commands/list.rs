@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `xn list` and `xn vm-list`.
 
+use crate::commands::cpupool;
 use crate::context::Context;
 use crate::domain::Domain;
 use crate::error::{At, Failure};
@@ -8,6 +9,8 @@ use crate::guests::record::Record;
 use crate::output::{self, Align, OutputArgs, Table};
 use domain_builder::config::{Config, Uuid};
 use serde::Serialize;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// Options of `xn list`.
 #[derive(Debug, clap::Args)]
@@ -50,8 +53,20 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
     if args.long {
         return long(&domains);
     }
-    let columns = Columns { verbose: args.verbose, context: args.context, cpupool: args.cpupool, numa: args.numa };
+    let pools = args.cpupool.then(|| pool_names(&domains, context)).transpose().at(|| "list")?;
+    let columns = Columns { verbose: args.verbose, context: args.context, cpupool: pools.as_ref(), numa: args.numa };
     args.output.print(&domains, |domains| table(domains, columns))
+}
+
+/// The names of the CPU pools that domains are in.
+fn pool_names(domains: &[Domain], context: &Context) -> Result<PoolNames, Failure> {
+    let mut names = PoolNames::new();
+    for domain in domains {
+        if let Entry::Vacant(entry) = names.entry(domain.cpupool) {
+            entry.insert(cpupool::name(context, domain.cpupool)?);
+        }
+    }
+    Ok(names)
 }
 
 /// Lists guests with UUIDs.
@@ -110,16 +125,19 @@ fn long(domains: &[Domain]) -> Result<(), Failure> {
     output::json(&all)
 }
 
+type PoolNames = BTreeMap<u32, String>;
+
 /// Which columns come after the usual ones.
 #[derive(Clone, Copy, Debug, Default)]
-struct Columns {
+struct Columns<'a> {
     verbose: bool,
     context: bool,
-    cpupool: bool,
+    /// Those of domains' pools, with the pools' names.
+    cpupool: Option<&'a PoolNames>,
     numa: bool,
 }
 
-fn table(domains: &[Domain], show: Columns) -> String {
+fn table(domains: &[Domain], show: Columns<'_>) -> String {
     let right = Align::Right;
     let mut columns = vec![
         ("Name", 40, Align::Left),
@@ -135,7 +153,7 @@ fn table(domains: &[Domain], show: Columns) -> String {
     if show.verbose || show.context {
         columns.push(("Security Label", 16, right));
     }
-    if show.cpupool {
+    if show.cpupool.is_some() {
         columns.push(("Cpupool", 16, right));
     }
     if show.numa {
@@ -160,8 +178,8 @@ fn table(domains: &[Domain], show: Columns) -> String {
             // No security module: no labels.
             cells.push("-".into());
         }
-        if show.cpupool {
-            cells.push(format!("Pool-{}", domain.cpupool));
+        if let Some(names) = show.cpupool {
+            cells.push(names.get(&domain.cpupool).cloned().unwrap_or_default());
         }
         if show.numa {
             cells.push("any node".into());
@@ -204,7 +222,8 @@ Domain-0                                     0   257     2     -b----       1.2
 
     #[test]
     fn more_columns() {
-        let text = table(&domains(), Columns { verbose: true, context: true, cpupool: true, numa: true });
+        let pools = PoolNames::from([(0, "Pool-0".into())]);
+        let text = table(&domains(), Columns { verbose: true, context: true, cpupool: Some(&pools), numa: true });
         let last = text.lines().last().unwrap();
         assert!(
             last.ends_with(

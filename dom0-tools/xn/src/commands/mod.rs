@@ -8,6 +8,7 @@ use crate::error::Failure;
 pub(crate) mod block;
 pub(crate) mod config_update;
 pub(crate) mod console;
+pub(crate) mod cpupool;
 pub(crate) mod create;
 pub(crate) mod debug_keys;
 pub(crate) mod destroy;
@@ -52,6 +53,13 @@ pub(crate) fn run(command: &Command, context: &mut Context) -> Result<(), Failur
         Command::VcpuSet(args) => vcpu::set(args, context),
         Command::VcpuPin(args) => vcpu::pin(args, context),
         Command::SchedCredit2(args) => sched::run(args, context),
+        Command::CpupoolList(args) => cpupool::list(args, context),
+        Command::CpupoolCreate(args) => cpupool::create(args, context),
+        Command::CpupoolDestroy(args) => cpupool::destroy(args, context),
+        Command::CpupoolRename(args) => cpupool::rename(args, context),
+        Command::CpupoolCpuAdd(args) => cpupool::cpu_add(args, context),
+        Command::CpupoolCpuRemove(args) => cpupool::cpu_remove(args, context),
+        Command::CpupoolMigrate(args) => cpupool::migrate(args, context),
         Command::MemSet(args) => memory::set(args, context),
         Command::MemMax(args) => memory::max(args, context),
         Command::BlockAttach(args) => block::attach(args, context),

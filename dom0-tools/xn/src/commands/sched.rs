@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `xn sched-credit2`.
 
+use crate::commands::cpupool;
 use crate::context::Context;
 use crate::error::{At, Class, Failure};
 use crate::output::{Align, OutputArgs, Table};
 use serde::Serialize;
-use xen_control::{Control, Share};
-
-/// The name of the pool that all CPUs and domains are in.
-const POOL: &str = "Pool-0";
+use xen_control::Share;
 
 /// Options of `xn sched-credit2`.
 #[derive(Debug, clap::Args)]
@@ -26,6 +24,16 @@ pub(crate) struct Args {
     /// The scheduler's own parameters instead of domains'
     #[arg(short = 's', long, conflicts_with = "domain")]
     pub(crate) schedparam: bool,
+    /// Of which CPU pool
+    #[arg(
+        short = 'p',
+        long,
+        value_name = "POOL",
+        default_value = "0",
+        hide_default_value = true,
+        requires = "schedparam"
+    )]
+    pub(crate) cpupool: String,
     /// Set how long a vCPU runs at least before another may take its CPU, in microseconds: 100 to 500000, or 0
     #[arg(short = 'r', long = "ratelimit_us", value_name = "RLIMIT", requires = "schedparam")]
     pub(crate) ratelimit_us: Option<u32>,
@@ -45,7 +53,7 @@ struct Row {
 /// What `xn sched-credit2 -s` shows.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Parameters {
-    cpupool: &'static str,
+    cpupool: String,
     ratelimit_us: u32,
 }
 
@@ -57,9 +65,10 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
 fn sched(args: &Args, context: &Context) -> Result<(), Failure> {
     let control = context.control()?;
     if args.schedparam {
+        let pool = cpupool::find(context, &args.cpupool)?.id;
         return match args.ratelimit_us {
-            Some(ratelimit_us) => Ok(control.set_ratelimit_us(ratelimit_us)?),
-            None => args.output.print(&parameters(control)?, Parameters::text),
+            Some(ratelimit_us) => Ok(control.set_ratelimit_us(pool, ratelimit_us)?),
+            None => args.output.print(&parameters(pool, context)?, Parameters::text),
         };
     }
     if args.weight.is_some() || args.cap.is_some() {
@@ -75,7 +84,7 @@ fn sched(args: &Args, context: &Context) -> Result<(), Failure> {
             Err(error) => return Err(error.into()),
         }
     }
-    let head = if wanted.is_empty() { parameters(control)?.text() } else { String::new() };
+    let head = if wanted.is_empty() { parameters(0, context)?.text() } else { String::new() };
     args.output.print(&rows, |rows| format!("{head}{}", table(rows)))
 }
 
@@ -93,8 +102,8 @@ fn set(args: &Args, context: &Context) -> Result<(), Failure> {
     Ok(control.set_share(domain.id, share)?)
 }
 
-fn parameters(control: &Control) -> Result<Parameters, Failure> {
-    Ok(Parameters { cpupool: POOL, ratelimit_us: control.ratelimit_us()? })
+fn parameters(pool: u32, context: &Context) -> Result<Parameters, Failure> {
+    Ok(Parameters { cpupool: cpupool::name(context, pool)?, ratelimit_us: context.control()?.ratelimit_us(pool)? })
 }
 
 impl Parameters {
@@ -132,7 +141,7 @@ demo                                17  65535  150
 "
         );
         assert_eq!(serde_json::to_string(&rows[1]).unwrap(), r#"{"name":"demo","id":17,"weight":65535,"cap":150}"#);
-        let parameters = Parameters { cpupool: POOL, ratelimit_us: 1000 };
+        let parameters = Parameters { cpupool: "Pool-0".into(), ratelimit_us: 1000 };
         assert_eq!(parameters.text(), "Cpupool Pool-0: ratelimit=1000us\n");
         assert_eq!(serde_json::to_string(&parameters).unwrap(), r#"{"cpupool":"Pool-0","ratelimit_us":1000}"#);
     }
