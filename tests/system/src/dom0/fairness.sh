@@ -10,11 +10,10 @@ busy() {
 }
 # cpu_times: NAME NANOSECONDS of all domains
 cpu_times() { xn list -o json | tr -d '",' | awk '/ name:/ { name = $2 } / cpu_time_ns:/ { print name, $2 }'; }
-# measure SECONDS: lines NAME MILLISECONDS that each ran meanwhile, and one for the time itself
+# measure SECONDS: lines NAME MILLISECONDS that each ran meanwhile
 measure() {
-    begin=$(now); cpu_times >/tmp/before; sleep $1; cpu_times >/tmp/after; end=$(now)
-    awk -v a=$begin -v b=$end 'NR == FNR { before[$1] = $2; next } { printf "%s %d\n", $1, ($2 - before[$1]) / 1e6 }
-        END { printf "elapsed %d\n", (b - a) * 1000 }' /tmp/before /tmp/after >/tmp/ran
+    cpu_times >/tmp/before; sleep $1; cpu_times >/tmp/after
+    awk 'NR == FNR { before[$1] = $2; next } { printf "%s %d\n", $1, ($2 - before[$1]) / 1e6 }' /tmp/before /tmp/after >/tmp/ran
     tr '\n' ' ' </tmp/ran | sed 's/^/ran ms: /'; echo
 }
 ran() { awk -v name=$1 '$1 == name { print $2 }' /tmp/ran; }
@@ -48,9 +47,30 @@ check cap xn sched-credit2 -d b3 -c 25
 same cap-shown "$(xn sched-credit2 -d b3 -o json | tr -d ' ",' | awk -F: '/^cap:/ { print $2 }')" 25
 sleep 1
 measure 10
-share capped $(ran b3) $(ran elapsed) 25
+# The CPU is never idle: what all ran is how long it was, whatever else the host does.
+share capped $(ran b3) $(($(ran b1) + $(ran b2) + $(ran b3))) 25
 share rest-by-weight $(ran b1) $(($(ran b1) + $(ran b2))) 33.3
 check uncap xn sched-credit2 -d b3 -c 0
+
+# A CPU of one's own: in a pool with it, nobody else's share matters.
+check pool-cpu-remove xn cpupool-cpu-remove Pool-0 1
+check pool-create xn cpupool-create batch 1
+check pool-migrate xn cpupool-migrate b3 batch
+same pool-listed "$(xn cpupool-list -c | tail -n +2 | awk '{ print $1, $2 }' | tr '\n' ' ')" "Pool-0 0 batch 1 "
+same pool-of "$(xn list -c b3 | awk 'NR == 2 { print $NF }')" batch
+said=$(xn cpupool-destroy batch 2>&1) && bad "pool-in-use: $said" || { echo "$said" | grep -q migrate && ok pool-in-use || bad "pool-in-use: $said"; }
+sleep 1
+measure 5
+# As much as all others had together of the other CPU.
+share pool-own $(ran b3) $(($(ran b1) + $(ran b2) + $(ran Domain-0))) 100
+share pool-rest $(ran b1) $(($(ran b1) + $(ran b2))) 33.3
+check pool-migrate-back xn cpupool-migrate b3 0
+check pool-destroy xn cpupool-destroy batch
+check pool-cpu-add xn cpupool-cpu-add Pool-0 1
+same pool-whole "$(xn cpupool-list | tail -n +2 | awk '{ print $1, $2, $5 }' | tr '\n' ' ')" "Pool-0 2 4 "
+# Whose only CPU left the pool may run anywhere since.
+same pool-unpinned "$(xn vcpu-list b1 | awk 'NR == 2 { print $7 }')" all
+for n in 1 2 3; do check "pin-$n" xn vcpu-pin b$n all 1; done
 
 for n in 4 5 6 7 8; do busy b$n; done
 busy sleeper sleep
