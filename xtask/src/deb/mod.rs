@@ -49,6 +49,8 @@ fn hypervisor() -> Result<PathBuf> {
     process::output(Command::new("strip").arg("-o").arg(&image).arg(paths::products().join("xenolith")))?;
     process::output(Command::new("gzip").args(["-9", "-n"]).arg(&image))?;
     fs::set_permissions(tree.path(&format!("{}.gz", image_name())), fs::Permissions::from_mode(0o644))?;
+    tree.file("etc/default/grub.d/xenolith.cfg", 0o644, include_str!("../../deb/grub.cfg"))?;
+    tree.file("DEBIAN/conffiles", 0o644, "/etc/default/grub.d/xenolith.cfg\n")?;
     let script = include_str!("../../deb/update-grub.sh");
     tree.file("DEBIAN/postinst", 0o755, script)?;
     tree.file("DEBIAN/postrm", 0o755, script)?;
@@ -147,9 +149,10 @@ impl Tree {
         );
         self.file("DEBIAN/control", 0o644, control)?;
         let to = self.root.with_file_name(format!("{}_{VERSION}_amd64.deb", self.name));
-        process::output(
-            Command::new("dpkg-deb").args(["--root-owner-group", "-Zgzip", "-b"]).arg(&self.root).arg(&to),
-        )?;
+        let mut pack = Command::new("dpkg-deb");
+        pack.args(["--root-owner-group", "-Zgzip", "-b"]).arg(&self.root).arg(&to);
+        // The same files make the same package, whenever that is: the disk image is kept until a package changes.
+        process::output(pack.env("SOURCE_DATE_EPOCH", "1735689600"))?;
         Ok(to)
     }
 }
