@@ -73,6 +73,7 @@ fn boot(context: &Context, name: &str, firmware: Firmware, chipset: Chipset) -> 
         }
         dom0.running.send(typed)?;
     }
+    // The script tells no status: what ends its output is the machine's end, and Debian takes its time to get there.
     let done = dom0.finish(Duration::from_secs(500), |_| {})?;
     if done.shutdown != Some(Shutdown::PowerOff) {
         fail!(done, "Debian did not switch the machine off: {:?}", done.shutdown);
