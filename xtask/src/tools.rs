@@ -14,7 +14,7 @@ pub(crate) const TARGET: &str = "x86_64-unknown-none";
 pub(crate) enum Need {
     /// Unpacking Debian's kernels and making an initramfs of them.
     Dom0,
-    /// Making a domU's disk with Debian's userland.
+    /// Making disks with Debian installed, domUs' and dom0's.
     Userland,
     /// Making bootable CD images.
     Iso,
@@ -49,6 +49,7 @@ const PACKAGES: &[Package] = &[
     package("xz-utils", Need::Dom0, "xz", "unpacks kernel modules"),
     package("mmdebstrap", Need::Userland, "mmdebstrap", "installs Debian into a folder"),
     package("e2fsprogs", Need::Userland, "mkfs.ext4", "makes a file system of that folder"),
+    package("fdisk", Need::Userland, "sfdisk", "makes partitions in a disk image"),
     package("fakeroot", Need::Userland, "fakeroot", "lets a plain user pack root's files"),
     package("grub-common", Need::Iso, "grub-mkrescue", "makes the bootable CD image"),
     package("xorriso", Need::Iso, "xorriso", "is what grub-mkrescue writes the image with"),

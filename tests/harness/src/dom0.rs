@@ -247,6 +247,12 @@ const EXIT: &str = "@xt-exit@ ";
 const OUTPUT: &str = "@xt@";
 
 impl Dom0 {
+    /// A machine that was started by other means; `files` are removed at its end.
+    #[must_use]
+    pub fn of(running: Running, files: Vec<PathBuf>) -> Self {
+        Self { running, files, init: None }
+    }
+
     /// Waits until /init runs; how long after QEMU's start that was.
     ///
     /// # Errors

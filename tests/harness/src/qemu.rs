@@ -64,6 +64,8 @@ pub enum Boot {
     },
     /// A CD image, through the firmware and GRUB.
     Cd(PathBuf),
+    /// A disk image, through the firmware and the boot loader on it; what is written to it is forgotten at the end.
+    Disk(PathBuf),
 }
 
 /// A machine to be started.
@@ -214,6 +216,11 @@ impl Machine {
         match &self.boot {
             Boot::Cd(image) => {
                 command.args(["-boot", "d", "-cdrom"]).arg(image);
+            }
+            Boot::Disk(image) => {
+                let image = escape(&image.display().to_string());
+                command.args(["-drive", &format!("file={image},format=raw,if=none,id=boot,snapshot=on")]);
+                command.args(["-device", "virtio-blk-pci,drive=boot,bootindex=0"]);
             }
             Boot::Kernel { .. } if self.firmware == Firmware::Uefi => {
                 bail!("on UEFI a machine boots from a CD image: QEMU's -kernel would bypass the firmware's tables")

@@ -3,21 +3,17 @@
 //! Made once by mmdebstrap, without mounting anything and without touching the host, and kept in the cache.
 //! The kernel and the initramfs that finds this disk come from dom0 ([`crate::initramfs::domu`]).
 
-use crate::{debian, paths, process};
+use crate::rootfs::{self, PASSWORD, Recipe};
+use crate::{debian, paths};
 use anyhow::{Context, Result};
 use std::fs::{self, File};
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 /// What minbase lacks for a system that boots, gets an address and can check its file system.
 const PACKAGES: &str = "systemd-sysv,udev,iproute2,e2fsprogs";
 
 /// MiB: the packages take 190, the rest is for what tests write.
 const SIZE_MIB: u64 = 640;
-
-/// root's password; the README says it too.
-const PASSWORD: &str = "xenolith";
 
 /// Of what no domU needs, only man pages and translations are left out of packages.
 const LEFT_OUT: &[&str] = &["/usr/share/man/*", "/usr/share/locale/*", "/usr/share/doc/*", "/usr/share/info/*"];
@@ -89,55 +85,13 @@ pub fn image() -> Result<PathBuf> {
         return Ok(file);
     }
     eprintln!("xtask: making a domU's disk with Debian's userland (half a minute)");
-    let scratch = paths::scratch().join(format!("userland-{}", std::process::id()));
-    let made = make(&scratch, &file);
-    // Half a tree of somebody else's ids is of no use either.
-    let removed = fs::remove_dir_all(&scratch);
-    made?;
-    removed.with_context(|| format!("cannot remove {}", scratch.display()))?;
+    let recipe = Recipe { packages: PACKAGES, left_out: LEFT_OUT, early: &[], files: FILES, links: LINKS };
+    let part = file.with_extension("part");
+    rootfs::scratch("userland", |scratch| {
+        let tar = recipe.install(scratch)?;
+        File::create(&part)?.set_len(SIZE_MIB << 20)?;
+        rootfs::format(&tar, &part, "debian", 0, SIZE_MIB)
+    })?;
+    fs::rename(&part, &file).with_context(|| format!("cannot write {}", file.display()))?;
     Ok(file)
-}
-
-fn make(scratch: &Path, image: &Path) -> Result<()> {
-    let ours = scratch.join("ours");
-    for (path, text) in FILES {
-        let file = ours.join(path);
-        fs::create_dir_all(file.parent().context("a folder")?)?;
-        fs::write(file, text)?;
-    }
-    for (path, to) in LINKS {
-        let link = ours.join(path);
-        fs::create_dir_all(link.parent().context("a folder")?)?;
-        symlink(to, link)?;
-    }
-    let sources = scratch.join("sources.list");
-    fs::write(&sources, debian::SOURCES)?;
-    let tar = scratch.join("root.tar");
-    let mut mmdebstrap = Command::new("mmdebstrap");
-    mmdebstrap.args(["--quiet", "--variant=minbase", &format!("--include={PACKAGES}")]);
-    mmdebstrap.arg("--aptopt=APT::Install-Recommends \"false\"");
-    for pattern in LEFT_OUT {
-        mmdebstrap.arg(format!("--dpkgopt=path-exclude={pattern}"));
-    }
-    mmdebstrap.arg(format!("--customize-hook=tar -C '{}' -c . | tar -C \"$1\" -x --no-same-owner", ours.display()));
-    mmdebstrap.arg(format!("--customize-hook=echo root:{PASSWORD} | chroot \"$1\" chpasswd"));
-    mmdebstrap.arg("bookworm").arg(&tar).arg(&sources);
-    process::output(&mut mmdebstrap)?;
-    let part = image.with_extension("part");
-    File::create(&part)?.set_len(SIZE_MIB << 20)?;
-    // Owners and device nodes of the archive need root, or something that feels like it.
-    let script = format!(
-        "mkdir '{root}' && tar -C '{root}' -xf '{tar}' && '{mkfs}' -q -F -L debian -m 0 -d '{root}' '{part}' && rm -r '{root}'",
-        root = scratch.join("root").display(),
-        tar = tar.display(),
-        mkfs = process::find("mkfs.ext4").context("mkfs.ext4 (package e2fsprogs) is missing")?.display(),
-        part = part.display(),
-    );
-    let root = process::text(Command::new("id").arg("-u"))?.trim() == "0";
-    let mut shell = if root { Command::new("sh") } else { Command::new("fakeroot") };
-    if !root {
-        shell.arg("sh");
-    }
-    process::output(shell.args(["-c", &script]))?;
-    fs::rename(&part, image).with_context(|| format!("cannot write {}", image.display()))
 }

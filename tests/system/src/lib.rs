@@ -12,6 +12,7 @@ mod clock;
 pub mod create_time;
 mod demo;
 mod devices;
+mod disk_image;
 mod dmesg;
 mod domu_boot;
 mod domu_many;
@@ -40,6 +41,7 @@ pub fn cases() -> Vec<Case> {
     all.extend(bad_input::cases());
     all.extend(stress::cases());
     all.extend(demo::cases());
+    all.extend(disk_image::cases());
     all.extend(domu_boot::cases());
     all.extend(domu_userland::cases());
     all.extend(domu_many::cases());

@@ -49,6 +49,10 @@ fn hypervisor() -> Result<PathBuf> {
     process::output(Command::new("strip").arg("-o").arg(&image).arg(paths::products().join("xenolith")))?;
     process::output(Command::new("gzip").args(["-9", "-n"]).arg(&image))?;
     fs::set_permissions(tree.path(&format!("{}.gz", image_name())), fs::Permissions::from_mode(0o644))?;
+    tree.file("etc/default/grub.d/xenolith.cfg", 0o644, include_str!("../../deb/grub.cfg"))?;
+    tree.file("DEBIAN/conffiles", 0o644, "/etc/default/grub.d/xenolith.cfg\n")?;
+    let about = include_str!("../../deb/README.Debian");
+    tree.file("usr/share/doc/xenolith-hypervisor/README.Debian", 0o644, about)?;
     let script = include_str!("../../deb/update-grub.sh");
     tree.file("DEBIAN/postinst", 0o755, script)?;
     tree.file("DEBIAN/postrm", 0o755, script)?;
@@ -147,9 +151,10 @@ impl Tree {
         );
         self.file("DEBIAN/control", 0o644, control)?;
         let to = self.root.with_file_name(format!("{}_{VERSION}_amd64.deb", self.name));
-        process::output(
-            Command::new("dpkg-deb").args(["--root-owner-group", "-Zgzip", "-b"]).arg(&self.root).arg(&to),
-        )?;
+        let mut pack = Command::new("dpkg-deb");
+        pack.args(["--root-owner-group", "-Zgzip", "-b"]).arg(&self.root).arg(&to);
+        // The same files make the same package, whenever that is: the disk image is kept until a package changes.
+        process::output(pack.env("SOURCE_DATE_EPOCH", "1735689600"))?;
         Ok(to)
     }
 }
@@ -169,7 +174,8 @@ fn check([hypervisor, tools]: &[PathBuf; 2]) -> Result<()> {
     wanted.extend(toolstack::PROGRAMS.iter().map(|name| format!("./usr/sbin/{name}")));
     wanted.extend(toolstack::PROGRAMS.iter().map(|name| format!("./usr/share/man/man8/{name}.8.gz")));
     wanted.extend(UNITS.iter().map(|(name, _, _)| format!("./lib/systemd/system/{name}")));
-    check_one(hypervisor, "Provides: xen-hypervisor", &[format!("./{}.gz", image_name())])?;
+    let boot = [format!("./{}.gz", image_name()), "./etc/default/grub.d/xenolith.cfg".into()];
+    check_one(hypervisor, "Provides: xen-hypervisor", &boot)?;
     check_one(tools, "Conflicts: xen-utils-common", &wanted)
 }
 
