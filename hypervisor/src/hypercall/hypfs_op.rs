@@ -213,6 +213,6 @@ mod tests {
         assert_eq!(&content[14..24], b"changeset\0");
         assert_eq!(content[26 + 12..26 + 14], [0, 0], "the last one");
         assert_eq!(&content[26 + 14..], b"sub\0");
-        assert_eq!(content[26 + 4..26 + 8], 16_u32.to_le_bytes(), "of one entry with a short name");
+        assert_eq!(content[26 + 4..26 + 8], 18_u32.to_le_bytes(), "of one entry with a short name");
     }
 }

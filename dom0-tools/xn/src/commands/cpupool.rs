@@ -55,7 +55,9 @@ pub(crate) struct RenameArgs {
 
 /// Options of `xn cpupool-cpu-add` and `xn cpupool-cpu-remove`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "CPUs: '0-3,^2', 'all', 'node:1'.\nExample: xn cpupool-cpu-remove Pool-0 2-3")]
+#[command(
+    after_help = "CPUs: '0-3,^2', 'all', 'node:1'.\nExample: xn cpupool-cpu-remove Pool-0 2-3 && xn cpupool-cpu-add batch 2-3"
+)]
 pub(crate) struct CpuArgs {
     /// Name or number
     pub(crate) pool: String,
