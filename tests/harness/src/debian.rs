@@ -18,6 +18,37 @@ deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian
 deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm-backports main
 ";
 
+const TRIXIE_SOURCES: &str = "\
+deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian trixie main
+deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian trixie-updates main
+deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian-security trixie-security main
+";
+
+/// The Debian that a package is of. Each has its own part of the cache: names are the same, contents are not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Release {
+    /// Debian 12, with Xen 4.17.
+    Bookworm,
+    /// Debian 13, with Xen 4.20.
+    Trixie,
+}
+
+impl Release {
+    fn cache(self) -> PathBuf {
+        match self {
+            Self::Bookworm => paths::debian(),
+            Self::Trixie => paths::debian().join("trixie"),
+        }
+    }
+
+    fn sources(self) -> &'static str {
+        match self {
+            Self::Bookworm => SOURCES,
+            Self::Trixie => TRIXIE_SOURCES,
+        }
+    }
+}
+
 /// The stock kernels that dom0 is tested with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Series {
@@ -149,23 +180,27 @@ pub fn static_e2fsck() -> Result<PathBuf> {
     Ok(unpacked("e2fsck-static")?.join("sbin/e2fsck.static"))
 }
 
-/// The folder with `package`, whatever it is.
+/// The folder with `package` of `release`, whatever it is.
 ///
 /// # Errors
 /// When Debian cannot be reached and the cache is empty.
-pub fn package(package: &str) -> Result<PathBuf> {
+pub fn package(release: Release, package: &str) -> Result<PathBuf> {
     let _alone = cache();
-    unpacked(package)
+    unpacked_of(release, package)
+}
+
+fn unpacked(package: &str) -> Result<PathBuf> {
+    unpacked_of(Release::Bookworm, package)
 }
 
 /// The folder that `package` was unpacked to, fetching it when the cache has it not.
-fn unpacked(package: &str) -> Result<PathBuf> {
-    let dir = paths::debian().join(package);
+fn unpacked_of(release: Release, package: &str) -> Result<PathBuf> {
+    let dir = release.cache().join(package);
     if dir.is_dir() {
         return Ok(dir);
     }
-    let file = fetch(package)?;
-    let part = paths::debian().join(format!(".{package}.{}.part", std::process::id()));
+    let file = fetch(release, package)?;
+    let part = release.cache().join(format!(".{package}.{}.part", std::process::id()));
     let _ = fs::remove_dir_all(&part);
     process::output(Command::new("dpkg-deb").arg("-x").arg(&file).arg(&part))?;
     match fs::rename(&part, &dir) {
@@ -176,15 +211,15 @@ fn unpacked(package: &str) -> Result<PathBuf> {
     }
 }
 
-fn fetch(package: &str) -> Result<PathBuf> {
-    let dir = paths::debian().join("packages");
+fn fetch(release: Release, package: &str) -> Result<PathBuf> {
+    let dir = release.cache().join("packages");
     fs::create_dir_all(&dir)?;
     if let Some(file) = downloaded(&dir, package)? {
         return Ok(file);
     }
-    update_lists()?;
-    eprintln!("xtask: fetching Debian package {package}");
-    process::output(apt("apt-get").current_dir(&dir).args(["download", package]))?;
+    update_lists(release)?;
+    eprintln!("xtask: fetching Debian package {package} of {release:?}");
+    process::output(apt(release, "apt-get").current_dir(&dir).args(["download", package]))?;
     downloaded(&dir, package)?.with_context(|| format!("apt fetched no {package}"))
 }
 
@@ -202,8 +237,8 @@ fn downloaded(dir: &Path, package: &str) -> Result<Option<PathBuf>> {
 
 /// What `linux-image-amd64` of the series depends on just now.
 fn resolve_kernel(series: Series) -> Result<String> {
-    update_lists()?;
-    let shown = process::text(apt("apt-cache").args(["show", "linux-image-amd64"]))?;
+    update_lists(Release::Bookworm)?;
+    let shown = process::text(apt(Release::Bookworm, "apt-cache").args(["show", "linux-image-amd64"]))?;
     let wanted = format!("{}.", series.prefix());
     for stanza in shown.split("\n\n") {
         let field = |name: &str| stanza.lines().find_map(|l| l.strip_prefix(name)).map(str::trim);
@@ -218,12 +253,12 @@ fn resolve_kernel(series: Series) -> Result<String> {
     bail!("Debian has no linux-image-amd64 of version {wanted}* any more")
 }
 
-fn apt_dir() -> PathBuf {
-    paths::debian().join("apt")
+fn apt_dir(release: Release) -> PathBuf {
+    release.cache().join("apt")
 }
 
-fn apt(program: &str) -> Command {
-    let dir = apt_dir();
+fn apt(release: Release, program: &str) -> Command {
+    let dir = apt_dir(release);
     let mut command = Command::new(program);
     let settings = [
         ("Dir::Etc::sourcelist", dir.join("sources.list")),
@@ -246,19 +281,19 @@ fn apt(program: &str) -> Command {
 }
 
 /// Fetches the package lists once; `target/debian/apt` may be removed to fetch them anew.
-fn update_lists() -> Result<()> {
-    let dir = apt_dir();
+fn update_lists(release: Release) -> Result<()> {
+    let dir = apt_dir(release);
     let done = dir.join("updated");
     if done.exists() {
         return Ok(());
     }
-    eprintln!("xtask: fetching Debian's package lists (bookworm, updates, security, backports)");
+    eprintln!("xtask: fetching the package lists of Debian's {release:?}");
     for sub in ["state/lists/partial", "cache/archives/partial"] {
         fs::create_dir_all(dir.join(sub))?;
     }
-    fs::write(dir.join("sources.list"), SOURCES)?;
+    fs::write(dir.join("sources.list"), release.sources())?;
     fs::write(dir.join("status"), "")?;
-    process::output(apt("apt-get").arg("update"))
+    process::output(apt(release, "apt-get").arg("update"))
         .context("cannot fetch Debian's package lists: is deb.debian.org reachable?")?;
     fs::write(done, "")?;
     Ok(())
@@ -275,13 +310,13 @@ pub fn private_qemu() -> Option<PathBuf> {
 /// # Errors
 /// When Debian cannot be reached.
 pub fn make_private_qemu() -> Result<PathBuf> {
-    update_lists()?;
+    update_lists(Release::Bookworm)?;
     let dir = paths::debian().join("qemu");
     let archives = dir.join("archives");
     fs::create_dir_all(archives.join("partial"))?;
     eprintln!("xtask: fetching Debian's QEMU and the libraries that it needs");
     // The private configuration knows no installed package, so everything is fetched and nothing can clash.
-    let mut install = apt("apt-get");
+    let mut install = apt(Release::Bookworm, "apt-get");
     install.arg("-o").arg(format!("Dir::Cache::archives={}", archives.display()));
     process::output(install.args(["-y", "--download-only", "--no-install-recommends", "install", "qemu-system-x86"]))?;
     let root = dir.join("root");

@@ -81,6 +81,8 @@ pub struct Machine {
     pub chipset: Chipset,
     /// Number of CPUs.
     pub cpus: u32,
+    /// Their model, and what it is to have or not.
+    pub cpu: &'static str,
     /// MiB of memory.
     pub memory_mib: u64,
     /// Disks in order, each with its image.
@@ -123,6 +125,7 @@ impl Machine {
             firmware: Firmware::Bios,
             chipset: Chipset::Q35,
             cpus: 1,
+            cpu: "max,-smap",
             memory_mib: 2048,
             disks: Vec::new(),
             templates: Vec::new(),
@@ -178,7 +181,7 @@ impl Machine {
         fs::create_dir_all(paths::scratch())?;
         let mut command = Command::new(&self.qemu);
         // SMAP is off because QEMU 7.2's TCG applies it to iretq to a PV guest's kernel at CPL 3.
-        command.args(["-cpu", "max,-smap", "-nodefaults", "-display", "none", "-no-reboot"]);
+        command.args(["-cpu", self.cpu, "-nodefaults", "-display", "none", "-no-reboot"]);
         let chipset = match self.chipset {
             Chipset::Pc => "pc",
             Chipset::Q35 => "q35",

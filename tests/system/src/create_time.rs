@@ -6,7 +6,7 @@ use crate::turns::Player;
 use crate::{host, log_name, spec};
 use anyhow::Result;
 use harness::case::{Case, Context, Outcome};
-use harness::debian::{self, Series};
+use harness::debian::{self, Release, Series};
 use harness::dom0::{Hypervisor, Spec};
 use harness::{paths, toolstack, xl};
 use std::fs;
@@ -55,7 +55,8 @@ pub fn machine(context: &Context) -> Result<Spec> {
     let mut spec = spec(context);
     spec.machine.memory_mib = 2048;
     spec.hv_cmdline = "dom0_mem=1280M,max:1280M".into();
-    spec.files = if context.hypervisor == Hypervisor::Xen { xl::toolstack()? } else { toolstack::tools()? };
+    spec.files =
+        if context.hypervisor == Hypervisor::Xen { xl::toolstack(Release::Bookworm)? } else { toolstack::tools()? };
     spec.files.extend(toolstack::guest(Series::V6_1)?);
     let guest = paths::products().join("guests/domu_idle");
     spec.files.push(("/boot/guest/domu_idle".into(), 0o644, fs::read(guest)?));

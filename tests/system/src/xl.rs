@@ -5,7 +5,7 @@
 use crate::{host, log_name, spec};
 use anyhow::{Result, anyhow};
 use harness::case::{Case, Context, Outcome};
-use harness::debian::{self, Series};
+use harness::debian::{self, Release, Series};
 use harness::dom0::{Finished, Hypervisor};
 use harness::{paths, toolstack, xl};
 use std::fs;
@@ -59,7 +59,7 @@ fn record(context: &Context) -> Result<Finished> {
     let mut spec = spec(context);
     spec.machine.memory_mib = 1536;
     spec.hv_cmdline = "dom0_mem=896M,max:896M".into();
-    spec.files = xl::toolstack()?;
+    spec.files = xl::toolstack(Release::Bookworm)?;
     spec.files.extend(toolstack::guest(Series::V6_1)?);
     spec.files.push(("/xt/vmlinux".into(), 0o644, fs::read(debian::kernel(Series::V6_1)?.unpacked()?)?));
     let guest = paths::products().join("guests/domu_idle");
