@@ -44,6 +44,23 @@ open_enum! {
     }
 }
 
+/// What newer Xens have besides, and tools of 4.20 ask for alone: texts that are not cut off. Argument [`Varbuf`] with room for
+/// the text, which is not ended by a NUL; null asks for its length. Both are what is returned.
+impl VersionOp {
+    /// The text of [`Self::EXTRAVERSION`].
+    #[doc(alias = "XENVER_extraversion2")]
+    pub const EXTRAVERSION2: Self = Self(11);
+    /// The text of [`Self::CAPABILITIES`].
+    #[doc(alias = "XENVER_capabilities2")]
+    pub const CAPABILITIES2: Self = Self(12);
+    /// The text of [`Self::CHANGESET`].
+    #[doc(alias = "XENVER_changeset2")]
+    pub const CHANGESET2: Self = Self(13);
+    /// The text of [`Self::COMMANDLINE`].
+    #[doc(alias = "XENVER_commandline2")]
+    pub const COMMANDLINE2: Self = Self(14);
+}
+
 /// Argument of [`VersionOp::EXTRAVERSION`]: NUL-terminated text such as `.4`.
 #[doc(alias = "xen_extraversion_t")]
 pub type Extraversion = [u8; 16];
@@ -98,6 +115,15 @@ pub struct FeatureInfo {
 #[repr(C)]
 pub struct BuildId {
     /// In: room, out: length in bytes.
+    pub len: u32,
+}
+
+/// The head of a buffer of any length; its bytes follow.
+#[doc(alias = "xen_varbuf")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Varbuf {
+    /// In: room in bytes.
     pub len: u32,
 }
 
@@ -168,4 +194,5 @@ const _: () = {
     assert!(size_of::<PlatformParameters>() == 0x8);
     assert!(size_of::<FeatureInfo>() == 0x8);
     assert!(size_of::<BuildId>() == 0x4);
+    assert!(size_of::<Varbuf>() == 0x4);
 };

@@ -7,7 +7,7 @@ use hypercalls::errno::Errno;
 use hypercalls::handle::GuestHandle;
 use hypercalls::version::{
     CapabilitiesInfo, ChangesetInfo, Commandline, CompileInfo, Extraversion, FeatureInfo, Features, PlatformParameters,
-    VersionOp,
+    Varbuf, VersionOp,
 };
 use hypercalls::vm_assist::VmAssistType;
 
@@ -27,7 +27,8 @@ const COMPILER: &str = env!("XENOLITH_COMPILER");
 /// What `XENVER_version` says.
 pub(crate) const VERSION: u64 = MAJOR_VERSION << 16 | MINOR_VERSION;
 
-/// HYPERVISOR_xen_version(cmd, arg). ENOSYS: unknown. EFAULT, EINVAL. The build id is for control domains: EPERM.
+/// HYPERVISOR_xen_version(cmd, arg), with what Xen 4.20 has besides. ENOSYS: unknown. EFAULT, EINVAL. ENOBUFS: no room for a text.
+/// The build id is for control domains, and so is the command line where it is not cut off: EPERM.
 pub(crate) fn xen_version(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
     let &[cmd, arg, ..] = args;
     match VersionOp::new(cmd as u32) {
@@ -57,9 +58,33 @@ pub(crate) fn xen_version(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
             // The image is linked without one.
             return Err(Errno::ENODATA.into());
         }
+        VersionOp::EXTRAVERSION2 => return whole(arg, EXTRA_VERSION),
+        VersionOp::CAPABILITIES2 => return whole(arg, CAPABILITIES),
+        VersionOp::CHANGESET2 => return whole(arg, changeset()),
+        VersionOp::COMMANDLINE2 => {
+            cx.require_control()?;
+            return whole(arg, host::command_line());
+        }
         _ => return Err(Errno::ENOSYS.into()),
     }
     Ok(Outcome::DONE)
+}
+
+/// A text that is not cut off and not ended: into the buffer at `arg`, or for null only its length. EFAULT. EINVAL: a buffer of
+/// no bytes. ENOBUFS: of too few.
+fn whole(arg: u64, text: &str) -> HypercallResult {
+    if arg != 0 {
+        let head: Varbuf = guest_access::read(GuestHandle::new(arg))?;
+        if head.len == 0 {
+            return Err(Errno::EINVAL.into());
+        }
+        if (head.len as usize) < text.len() {
+            return Err(Errno::ENOBUFS.into());
+        }
+        let buffer = arg.checked_add(size_of::<Varbuf>() as u64).ok_or(Errno::EFAULT)?;
+        guest_access::write_bytes(buffer, text.as_bytes())?;
+    }
+    Ok(Outcome::Done(text.len() as u64))
 }
 
 /// EINVAL: there is one word of features.

@@ -4,7 +4,7 @@
 #![no_main]
 #![deny(unsafe_code)]
 
-use guest_rt::abi::{EFAULT, EINVAL, ENOSYS};
+use guest_rt::abi::{EFAULT, EINVAL, ENOBUFS, ENOSYS};
 use guest_rt::hypercall::{call, xen_version};
 use guest_rt::{abi, check, check_eq, guest_main, step};
 
@@ -49,8 +49,45 @@ fn main() {
     check_eq!(xen_version(9, &mut command_line), 0, "commandline");
     check!(command_line.contains(&0), "commandline ends");
 
-    check_eq!(call(abi::HC_XEN_VERSION, [11, 0, 0, 0, 0]), ENOSYS, "an unknown sub-operation");
+    whole_texts();
+
+    check_eq!(call(abi::HC_XEN_VERSION, [15, 0, 0, 0, 0]), ENOSYS, "an unknown sub-operation");
     check_eq!(call(abi::HC_XEN_VERSION, [1, 0x10, 0, 0, 0]), EFAULT, "extraversion to an unmapped page");
     check_eq!(call(abi::HC_XEN_VERSION, [1, abi::HYPERVISOR_VIRT_START, 0, 0, 0]), EFAULT, "to the hypervisor's range");
     check_eq!(xen_version(6, &mut [1u32, 0]), EINVAL, "feature word 1");
+}
+
+/// The texts that newer Xens do not cut off: where there is one of them, there are all, and they are those of the older calls.
+fn whole_texts() {
+    if call(abi::HC_XEN_VERSION, [11, 0, 0, 0, 0]) == ENOSYS {
+        for cmd in 12..=14 {
+            check_eq!(call(abi::HC_XEN_VERSION, [cmd, 0, 0, 0, 0]), ENOSYS, "without the first of them");
+        }
+        return;
+    }
+    for (old, new) in [(1, 11), (3, 12), (4, 13), (9, 14)] {
+        let mut cut = [0u8; 1024];
+        check_eq!(xen_version(old, &mut cut), 0, "the older call");
+        let cut = text(&cut);
+        let len = call(abi::HC_XEN_VERSION, [new, 0, 0, 0, 0]);
+        check_eq!(len, cut.len() as i64, "length");
+        // The first word is the room behind it.
+        let mut buffer = [0xffff_ffffu32; 257];
+        buffer[0] = 0;
+        check_eq!(xen_version(new, &mut buffer), EINVAL, "no room at all");
+        if len > 1 {
+            buffer[0] = len as u32 - 1;
+            check_eq!(xen_version(new, &mut buffer), ENOBUFS, "too little room");
+        }
+        buffer[0] = 1024;
+        check_eq!(xen_version(new, &mut buffer), len, "the whole text");
+        let byte = |at: usize| buffer[1 + at / 4].to_le_bytes()[at % 4];
+        check!(cut.bytes().enumerate().all(|(at, wanted)| byte(at) == wanted), "the same text as {}", cut);
+        check_eq!(byte(cut.len()), 0xff, "nothing behind it");
+    }
+    check_eq!(
+        call(abi::HC_XEN_VERSION, [11, abi::HYPERVISOR_VIRT_START, 0, 0, 0]),
+        EFAULT,
+        "to the hypervisor's range"
+    );
 }
