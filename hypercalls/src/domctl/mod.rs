@@ -18,7 +18,7 @@ mod policy;
 pub mod vcpu;
 
 pub use command::DomctlCmd;
-pub use later::{Createdomain0x17, DOMCTL_INTERFACE_VERSION_0X17};
+pub use later::{Createdomain0x17, DOMCTL_INTERFACE_VERSION_0X17, SetLlcColors};
 pub use memory::{
     Getpageframeinfo3, MaxMem, Nodeaffinity, PageFrameType, PagingMempool, ShadowCmd, ShadowOp, ShadowOpStats, Vnuma,
 };

@@ -16,7 +16,8 @@ mod vcpu;
 use alloc::sync::Arc;
 
 use hypercalls::domctl::{
-    AddressSize, DOMCTL_INTERFACE_VERSION, DOMCTL_INTERFACE_VERSION_0X17, Domctl, DomctlCmd, SetVirqHandler,
+    AddressSize, DOMCTL_INTERFACE_VERSION, DOMCTL_INTERFACE_VERSION_0X17, Domctl, DomctlCmd, SetLlcColors,
+    SetVirqHandler,
 };
 use hypercalls::errno::Errno;
 use hypercalls::handle::GuestHandle;
@@ -136,14 +137,18 @@ fn on_domain(cx: &mut Cx<'_>, call: Call, domain: &DomainRef) -> HypercallResult
         DomctlCmd::SET_VIRQ_HANDLER => {
             events::set_virq_taker(op.payload::<SetVirqHandler>().virq, domain.id)?;
         }
-        _ => return Err(refusal(op.cmd).into()),
+        _ => return Err(refusal(op).into()),
     }
     Ok(Outcome::DONE)
 }
 
 /// The error of an operation that no PV domain without devices of its own can have, as Xen has it where it is not built for more.
-fn refusal(cmd: DomctlCmd) -> Errno {
-    match cmd {
+fn refusal(op: &Domctl) -> Errno {
+    match op.cmd {
+        // Tools of 4.20 ask it for every domain, and want to hear this where caches are not shared out by colours.
+        DomctlCmd::SET_LLC_COLORS if op.interface_version == DOMCTL_INTERFACE_VERSION_0X17 => {
+            if op.payload::<SetLlcColors>().pad == 0 { Errno::EOPNOTSUPP } else { Errno::EINVAL }
+        }
         // There is no IOMMU, hence no device that could be given to anyone.
         DomctlCmd::TEST_ASSIGN_DEVICE
         | DomctlCmd::ASSIGN_DEVICE

@@ -121,6 +121,7 @@ fn refusals() {
         ("vuart_op", 81, ENOSYS),
         ("gdbsx_domstatus", 1003, ENOSYS),
         ("number 6", 6, ENOSYS),
+        ("set_llc_colors, of a later interface version", 89, ENOSYS),
         ("number 99", 99, ENOSYS),
     ];
     for (what, cmd, errno) in expected {
