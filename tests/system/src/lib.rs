@@ -24,6 +24,7 @@ mod power;
 mod stress;
 mod tools;
 pub mod turns;
+mod virsh;
 mod xl;
 
 use harness::case::{Case, Context};
@@ -49,6 +50,7 @@ pub fn cases() -> Vec<Case> {
     all.extend(failures::cases());
     all.extend(tools::cases());
     all.extend(xl::cases());
+    all.extend(virsh::cases());
     all.extend(clock::cases());
     all.extend(boot_time::cases());
     all.extend(create_time::cases());

@@ -12,6 +12,14 @@ check() {
     word=$1; shift
     if said=$("$@" 2>&1); then ok "$word"; else bad "$word: status $? of '$*': $(echo "$said" | tail -n 5 | tr '\n' '|')"; fi
 }
+# shows WORD PATTERN COMMAND...: it must succeed and print a line like that
+shows() {
+    word=$1 pattern=$2; shift 2
+    said=$("$@" 2>&1)
+    status=$?
+    [ $status = 0 ] && echo "$said" | grep -qE "$pattern" && ok "$word" && return
+    bad "$word: status $status of '$*': $(echo "$said" | tail -n 20 | tr '\n' '|')"
+}
 # same WORD GOT WANTED
 same() { if [ "$2" = "$3" ]; then ok "$1"; else bad "$1: '$2', not '$3'"; fi; }
 # within SECONDS COMMAND...: repeats it, silently, until it succeeds

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # Starts Debian's toolstack in a dom0 that has no init system.
-export PATH=/usr/lib/xen-4.17/bin:$PATH TOOL=xl
+export PATH=$(echo /usr/lib/xen-4.*)/bin:$PATH TOOL=xl
+# Debian 13 has everything below /usr; its programs still ask for these by their old names.
+[ -e /lib64 ] || ln -s usr/lib64 /lib64
+[ -e /bin/bash ] || ln -s /usr/bin/bash /bin/bash
 mkdir -p /run/xen /run/xenstored /run/lock /var/lib/xen /var/lib/xenstored /var/lock /var/log/xen/console
 [ -e /var/run ] || ln -s /run /var/run
 for module in xen-blkback xen-netback loop bridge; do modprobe -q $module; done
