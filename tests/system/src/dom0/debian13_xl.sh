@@ -64,5 +64,5 @@ check debug-keys xl debug-keys h
 shows dmesg '\(XEN\)' xl dmesg
 check shutdown xl shutdown -w g
 alone() { [ "$(xl list | tail -n +2 | wc -l)" = 1 ]; }
-within 20 alone && ok list-after || bad "list-after: $(xl list | tr '\n' '|')"
+within 120 alone && ok list-after || bad "list-after: $(xl list | tr '\n' '|')"
 ok end
