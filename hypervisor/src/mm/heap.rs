@@ -103,10 +103,10 @@ fn large_order(layout: Layout) -> Option<u32> {
 unsafe impl GlobalAlloc for KernelHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let grows = GROWS.load(Ordering::Acquire);
-        if let Some(order) = large_order(layout).filter(|_| grows) {
-            return frame_table::alloc(order, None).map_or(core::ptr::null_mut(), |mfn| {
-                core::ptr::with_exposed_provenance_mut((DIRECT_MAP_START + mfn.to_addr()) as usize)
-            });
+        // Where no frames that follow each other are left, the window does.
+        let block = large_order(layout).filter(|_| grows).and_then(|order| frame_table::alloc(order, None));
+        if let Some(mfn) = block {
+            return core::ptr::with_exposed_provenance_mut((DIRECT_MAP_START + mfn.to_addr()) as usize);
         }
         let mut heaps = HEAPS.lock();
         if grows {
