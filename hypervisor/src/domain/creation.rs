@@ -102,7 +102,7 @@ pub(crate) fn add_vcpus(domain: &DomainRef) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Is there memory for so many vCPUs? The heap cannot refuse, so nothing is begun that might not end.
-fn is_room_for(vcpus: u64) -> bool {
+/// Is there memory for so many vCPUs, and for small things besides? The heap cannot refuse, so nothing is begun that might not end.
+pub(crate) fn is_room_for(vcpus: u64) -> bool {
     frame_table::free_frames() > vcpus.saturating_mul(FRAMES_PER_VCPU).saturating_add(FRAMES_PER_DOMAIN)
 }

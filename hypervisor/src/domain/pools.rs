@@ -9,7 +9,7 @@ use hypercalls::errno::Errno;
 use hypercalls::ids::DomId;
 
 use crate::budget::{Budget, Preempted};
-use crate::domain::{Domain, table};
+use crate::domain::{Domain, creation, table};
 use crate::sched;
 use crate::sched::affinity::CpuMask;
 use crate::sync::{Rank, SpinLock};
@@ -35,29 +35,14 @@ pub(crate) struct Pool {
     pub(crate) ratelimit_us: u32,
 }
 
-/// A pool has got or lost a CPU, and not all of its domains know.
-#[derive(Clone, Copy, Debug)]
-struct News {
-    pool: u32,
-    /// What the caller asked for, by which it is known again when it goes on.
-    asked: Asked,
-    /// The first domain that may not know.
-    next: u16,
-}
-
-/// What a toolstack asks for: whether to add, the pool, the CPU if it names one.
-pub(crate) type Asked = (bool, u32, Option<u32>);
-
 /// All pools, and the CPUs that are in none.
 #[derive(Debug, Default)]
 struct Pools {
     pools: BTreeMap<u32, Pool>,
     free: CpuMask,
-    news: Option<News>,
 }
 
-static POOLS: SpinLock<Pools> =
-    SpinLock::new(Rank::CpuPools, Pools { pools: BTreeMap::new(), free: CpuMask::EMPTY, news: None });
+static POOLS: SpinLock<Pools> = SpinLock::new(Rank::CpuPools, Pools { pools: BTreeMap::new(), free: CpuMask::EMPTY });
 
 impl Pools {
     fn pool(&mut self, id: u32) -> Result<&mut Pool, Errno> {
@@ -166,8 +151,11 @@ pub(crate) fn init() {
     POOLS.lock().pools.insert(POOL0, pool);
 }
 
-/// A pool without CPUs. EEXIST: the number is taken. ENOSPC: there are too many.
+/// A pool without CPUs. EEXIST: the number is taken. ENOSPC: there are too many. ENOMEM.
 pub(crate) fn create(id: Option<u32>) -> Result<u32, Errno> {
+    if !creation::is_room_for(0) {
+        return Err(Errno::ENOMEM);
+    }
     POOLS.lock().create(id)
 }
 
@@ -191,48 +179,31 @@ pub(crate) fn free() -> CpuMask {
     POOLS.lock().free
 }
 
-/// Gives a pool a free CPU, or takes one from it, which is then free; of those that may be meant if none is named.
-///
-/// ENOENT: no such pool. ENODEV: the CPU is not free. EADDRNOTAVAIL: it is not in the pool. EINVAL, EBUSY: it is the only one that
-/// domains there have. `Preempted`: it is done, but not all vCPUs know; ask again for the same.
-pub(crate) fn change(asked: Asked, budget: &mut Budget) -> Result<Result<(), Errno>, Preempted> {
-    let goes_on = POOLS.lock().news.is_some_and(|news| news.asked == asked);
-    // Also what another call has left.
-    spread_news(budget)?;
-    if goes_on {
-        return Ok(Ok(()));
-    }
-    let (adds, pool, cpu) = asked;
-    let changed = {
-        let mut pools = POOLS.lock();
-        let changed =
-            if adds { pools.add_cpu(pool, cpu).map(Some) } else { pools.remove_cpu(pool, cpu).map(|()| None) };
-        if changed.is_ok() {
-            pools.news = Some(News { pool, asked, next: 0 });
-        }
-        changed
-    };
-    match changed {
-        Err(errno) => return Ok(Err(errno)),
-        Ok(Some((cpu, pool))) => sched::set_ratelimit_us(CpuMask::only(cpu), pool.ratelimit_us),
-        Ok(None) => {}
-    }
-    spread_news(budget).map(Ok)
+/// Gives a pool a free CPU, `None`: any; its domains are to be told by [`tell`]. ENOENT: no such pool. ENODEV: the CPU is not free.
+pub(crate) fn add_cpu(id: u32, cpu: Option<u32>) -> Result<(), Errno> {
+    let (cpu, pool) = POOLS.lock().add_cpu(id, cpu)?;
+    sched::set_ratelimit_us(CpuMask::only(cpu), pool.ratelimit_us);
+    Ok(())
 }
 
-/// Tells the domains of a pool that has changed, as far as the budget goes.
-fn spread_news(budget: &mut Budget) -> Result<(), Preempted> {
-    loop {
-        let Some(news) = POOLS.lock().news else { return Ok(()) };
-        let domain = table::find_from(DomId::new(news.next));
-        if let Some(domain) = domain.as_ref().filter(|domain| domain.pool.lock().pool() == news.pool) {
+/// Takes a CPU from a pool, `None`: the last; it is free then, and domains are to be told by [`tell`]. ENOENT: no such pool.
+/// EADDRNOTAVAIL: the CPU is not in it. EINVAL, EBUSY: it is the only one that domains there have.
+pub(crate) fn remove_cpu(id: u32, cpu: Option<u32>) -> Result<(), Errno> {
+    POOLS.lock().remove_cpu(id, cpu)
+}
+
+/// Tells the domains of a pool, from the number `next` on, that it has other CPUs now. `Preempted`: go on at what `next` is then.
+pub(crate) fn tell(pool: u32, next: &mut DomId, budget: &mut Budget) -> Result<(), Preempted> {
+    while let Some(domain) = table::find_from(*next) {
+        *next = domain.id;
+        if domain.pool.lock().pool() == pool {
             // An affinity is about as much work as so many page-table entries.
             budget.spend(domain.max_vcpus.saturating_mul(16))?;
-            settle(domain);
+            settle(&domain);
         }
-        let next = domain.and_then(|domain| domain.id.raw().checked_add(1));
-        POOLS.lock().news = next.map(|next| News { next, ..news });
+        *next = DomId::new(domain.id.raw().saturating_add(1));
     }
+    Ok(())
 }
 
 /// Limits the rate of preemptions on a pool's CPUs. ESRCH: no such pool.

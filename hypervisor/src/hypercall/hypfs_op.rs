@@ -13,7 +13,7 @@ use zerocopy::IntoBytes;
 
 use crate::config::{EXTRA_VERSION, MAJOR_VERSION, MINOR_VERSION};
 use crate::console::log::{Thresholds, set_thresholds, thresholds};
-use crate::domain::pools;
+use crate::domain::{creation, pools};
 use crate::hypercall::{Args, Cx, HypercallResult, Outcome, version};
 use crate::mm::guest_access;
 
@@ -22,11 +22,14 @@ const MAX_VALUE: usize = 16;
 const ENTRY_LEN: usize = size_of::<HypfsDirentry>();
 
 /// HYPERVISOR_hypfs_op(op, path, length of the path, buffer, size of the buffer), for control domains. EPERM. EINVAL: unknown operation, a
-/// path that is none, a buffer without room for the entry. ENOENT. EFAULT. ENOBUFS: no room for the content, whose length is told.
+/// path that is none, a buffer without room for the entry. ENOENT. EFAULT. ENOMEM. ENOBUFS: no room for the content, whose length is told.
 /// Writing: EACCES: it cannot be written. EDOM: not ended by a zero byte. EINVAL: not a value for it.
 pub(crate) fn hypfs_op(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
     let &[op, path, path_len, buffer, size, _] = args;
     cx.require_control()?;
+    if !creation::is_room_for(0) {
+        return Err(Errno::ENOMEM.into());
+    }
     match HypfsOp::new(op as u32) {
         HypfsOp::GET_VERSION if [path, path_len, buffer, size] == [0; 4] => return Ok(Outcome::Done(VERSION.into())),
         HypfsOp::READ => read(&find(path, path_len)?, buffer, size)?,

@@ -90,7 +90,7 @@ fn check(request: &Createdomain) -> Result<Limits, Errno> {
     Ok(limits)
 }
 
-/// createdomain: the domain is empty and paused once. Number 0 and those beyond the range mean: any. EINVAL, ESRCH, EEXIST, ENOMEM.
+/// createdomain: the domain is empty and paused once. Number 0 and those beyond the range mean: any. EINVAL, ESRCH, ENODEV, EEXIST, ENOMEM.
 pub(super) fn create(wanted: DomId, request: &Createdomain) -> Result<DomId, Errno> {
     let is_chosen = wanted != DomId::DOM0 && wanted.is_ordinary();
     if is_chosen && table::find(wanted).is_some() {

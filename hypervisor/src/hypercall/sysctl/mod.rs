@@ -54,7 +54,9 @@ pub(crate) fn sysctl(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
         }
         SysctlCmd::DEBUG_KEYS => debug_keys(&op.payload())?,
         SysctlCmd::CPUPOOL_OP => {
-            let Ok(answer) = pools::cpupool_op(cx, op.payload()) else { return Ok(Outcome::Preempted(*args)) };
+            let mut rest = *args;
+            let [_, progress, ..] = &mut rest;
+            let Ok(answer) = pools::cpupool_op(cx, op.payload(), progress) else { return Ok(Outcome::Preempted(rest)) };
             op.set_payload(&answer?);
         }
         SysctlCmd::SCHEDULER_OP => {

@@ -8,12 +8,14 @@ use hypercalls::errno::Errno;
 use hypercalls::ids::DomId;
 use hypercalls::sysctl::{CPUPOOL_PAR_ANY, CpupoolCmd, CpupoolOp, Credit2Schedule, SysctlSchedulerOp};
 
-use crate::budget::{Budget, Preempted};
+use crate::budget::Preempted;
 use crate::domain::{pools, table};
 use crate::hypercall::Cx;
 use crate::hypercall::domctl::bitmap::write_bitmap;
 use crate::x86::percpu;
 
+/// The second argument of a call that goes on, above the number of the domain where it does. Toolstacks pass none.
+const GOES_ON: u64 = u64::from_be_bytes(*b"pools+\0\0");
 /// `XEN_SYSCTL_SCHEDOP_putinfo`, `XEN_SYSCTL_SCHEDOP_getinfo`.
 const PUT: u32 = 0;
 const GET: u32 = 1;
@@ -21,13 +23,18 @@ const GET: u32 = 1;
 const RATE_LIMITS_US: core::ops::RangeInclusive<u32> = 100..=500_000;
 
 /// cpupool_op. ENOENT: no such pool, or scheduler. EEXIST, ENOSPC: no other can be made. EBUSY: the pool is in use. EINVAL: no such CPU.
-/// ENODEV: the CPU is not free. EADDRNOTAVAIL: it is not in the pool. ESRCH: no such domain. EPERM: it is the caller. EFAULT. ENOSYS.
-pub(super) fn cpupool_op(cx: &Cx<'_>, mut request: CpupoolOp) -> Result<Result<CpupoolOp, Errno>, Preempted> {
+/// ENODEV: the CPU is not free. EADDRNOTAVAIL: it is not in the pool. ESRCH: no such domain. EPERM: it is the caller. EFAULT. ENOMEM.
+/// ENOSYS. `Preempted`: call again with what `progress`, the second argument, is then.
+pub(super) fn cpupool_op(
+    cx: &mut Cx<'_>,
+    mut request: CpupoolOp,
+    progress: &mut u64,
+) -> Result<Result<CpupoolOp, Errno>, Preempted> {
     let done = match request.op {
         CpupoolCmd::CREATE => create(&mut request),
         CpupoolCmd::DESTROY => pools::destroy(request.cpupool_id),
         CpupoolCmd::INFO => info(&mut request),
-        CpupoolCmd::ADDCPU | CpupoolCmd::RMCPU => change(&request, &mut Budget::new())?,
+        CpupoolCmd::ADDCPU | CpupoolCmd::RMCPU => change(cx, &request, progress)?,
         CpupoolCmd::MOVEDOMAIN => move_domain(cx, &request),
         CpupoolCmd::FREEINFO => write_bitmap(&request.cpumap, pools::free().bits()),
         _ => Err(Errno::ENOSYS),
@@ -52,12 +59,32 @@ fn info(request: &mut CpupoolOp) -> Result<(), Errno> {
     write_bitmap(&request.cpumap, pool.cpus.bits())
 }
 
-fn change(request: &CpupoolOp, budget: &mut Budget) -> Result<Result<(), Errno>, Preempted> {
+/// Gives the pool a CPU or takes it away, and then tells domain after domain.
+fn change(cx: &mut Cx<'_>, request: &CpupoolOp, progress: &mut u64) -> Result<Result<(), Errno>, Preempted> {
+    let mut next = DomId::DOM0;
+    match u16::try_from(*progress ^ GOES_ON) {
+        Ok(number) => next = DomId::new(number),
+        Err(_) => {
+            if let Err(errno) = change_cpus(request) {
+                return Ok(Err(errno));
+            }
+        }
+    }
+    let told = pools::tell(request.cpupool_id, &mut next, &mut cx.budget);
+    *progress = GOES_ON | u64::from(next.raw());
+    told.map(Ok)
+}
+
+fn change_cpus(request: &CpupoolOp) -> Result<(), Errno> {
     let cpu = Some(request.cpu).filter(|cpu| *cpu != CPUPOOL_PAR_ANY);
     if cpu.is_some_and(|cpu| percpu::all().all(|there| there.id().raw() != cpu)) {
-        return Ok(Err(Errno::EINVAL));
+        return Err(Errno::EINVAL);
     }
-    pools::change((request.op == CpupoolCmd::ADDCPU, request.cpupool_id, cpu), budget)
+    if request.op == CpupoolCmd::ADDCPU {
+        pools::add_cpu(request.cpupool_id, cpu)
+    } else {
+        pools::remove_cpu(request.cpupool_id, cpu)
+    }
 }
 
 fn move_domain(cx: &Cx<'_>, request: &CpupoolOp) -> Result<(), Errno> {

@@ -19,6 +19,10 @@ const REMOVE: u32 = 5;
 const MOVE: u32 = 6;
 const FREE: u32 = 7;
 
+/// `XEN_DOMCTL_setvcpuaffinity` and `getvcpuaffinity`.
+const SET: u64 = 9;
+const GET: u64 = 25;
+
 const CREDIT2: u32 = 6;
 const ANY: u32 = u32::MAX;
 const DOM: u32 = 100;
@@ -33,7 +37,7 @@ fn main() {
     making(page);
     cpus(page);
     domains(page);
-    affinity(page);
+    affinities(page);
     limits();
     for dom in [DOM, OTHER] {
         check_eq!(domctl(2, dom.into()).call(), 0, "destroydomain");
@@ -44,6 +48,22 @@ fn main() {
     check_eq!(pool(page, DESTROY, 1, 0, 0).0, 0, "destroy the pool");
     check_eq!(pool(page, ADD, 0, 0, 1).0, 0, "the CPU is back");
     check_eq!(info(page, 0).3, 3, "all CPUs");
+    many(page);
+}
+
+/// So many vCPUs that the call has to be continued; the last domain is told all the same.
+fn many(page: Page) {
+    check_eq!(createdomain(DOM.into()).set32(0x1c, 128).call(), 0, "createdomain");
+    check_eq!(domctl(15, DOM.into()).set32(0, 128).call(), 0, "128 vCPUs");
+    check_eq!(createdomain(OTHER.into()).call(), 0, "createdomain");
+    check_eq!(domctl(15, OTHER.into()).set32(0, 1).call(), 0, "one vCPU");
+    check_eq!(affinity(page, SET, 2, 1).0, 0, "bound to the CPU that goes");
+    check_eq!(pool(page, REMOVE, 0, 0, 1).0, 0, "remove");
+    check_eq!(affinity(page, GET, 0, 1).1, 3, "bound no more");
+    check_eq!(pool(page, ADD, 0, 0, 1).0, 0, "add");
+    for dom in [DOM, OTHER] {
+        check_eq!(domctl(2, dom.into()).call(), 0, "destroydomain");
+    }
 }
 
 fn pool(page: Page, cmd: u32, id: u32, dom: u32, cpu: u32) -> Answer {
@@ -115,17 +135,18 @@ fn domains(page: Page) {
     check_eq!(pool(page, DESTROY, 1, 0, 0).0, EBUSY, "destroy a pool with domains");
 }
 
+/// Both maps of the other domain's vCPU: set to `map` those that `flags` name, or read.
+fn affinity(page: Page, cmd: u64, map: u64, flags: u32) -> (i64, u64, u64) {
+    let maps = [page.va, page.va + 8];
+    maps.into_iter().for_each(|va| memory::write64(va, map));
+    let mut op = domctl(cmd, OTHER.into()).set32(4, flags).set64(8, maps[0]).set32(16, 8);
+    op = op.set64(24, maps[1]).set32(32, 8);
+    (op.call(), memory::read64(maps[0]), memory::read64(maps[1]))
+}
+
 /// What is set may have CPUs of other pools, but not only such; what takes effect is this pool's.
-fn affinity(page: Page) {
-    const SET: u64 = 9;
-    const GET: u64 = 25;
-    let affinity = |cmd: u64, map: u64, flags: u32| {
-        let maps = [page.va, page.va + 8];
-        maps.into_iter().for_each(|va| memory::write64(va, map));
-        let mut op = domctl(cmd, OTHER.into()).set32(4, flags).set64(8, maps[0]).set32(16, 8);
-        op = op.set64(24, maps[1]).set32(32, 8);
-        (op.call(), memory::read64(maps[0]), memory::read64(maps[1]))
-    };
+fn affinities(page: Page) {
+    let affinity = |cmd: u64, map: u64, flags: u32| affinity(page, cmd, map, flags);
     check_eq!(affinity(GET, 0, 3), (0, 3, 3), "everywhere");
     check_eq!(affinity(SET, 1, 1).0, EINVAL, "hard: only another pool's CPU");
     check_eq!(affinity(SET, 3, 1), (0, 2, 3), "hard: what takes effect");
