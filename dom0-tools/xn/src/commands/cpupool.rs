@@ -5,6 +5,7 @@
 use crate::context::Context;
 use crate::cpu_set;
 use crate::error::{At, Class, Failure};
+use crate::guests::names;
 use crate::near;
 use crate::output::{Align, OutputArgs, Table};
 use serde::Serialize;
@@ -93,19 +94,21 @@ pub(crate) fn name(context: &Context, id: u32) -> Result<String, Failure> {
     Ok(context.store()?.find_text(&path(id))?.unwrap_or_else(|| format!("Pool-{id}")))
 }
 
+/// All pools with their names.
+pub(crate) fn all(context: &Context) -> Result<Vec<(String, CpuPool)>, Failure> {
+    let named = |pool: CpuPool| Ok((name(context, pool.id)?, pool));
+    context.control()?.cpu_pools()?.into_iter().map(named).collect()
+}
+
 /// The pool that `text` names: its name, or digits that are its number.
-pub(crate) fn find(context: &Context, text: &str) -> Result<CpuPool, Failure> {
-    let mut names = Vec::new();
-    for pool in context.control()?.cpu_pools()? {
-        let name = name(context, pool.id)?;
-        if name == text || text.parse() == Ok(pool.id) {
-            return Ok(pool);
-        }
-        names.push(name);
-    }
-    let remedy =
-        near::question(text, names.iter().map(String::as_str)).unwrap_or_else(|| "see 'xn cpupool-list'".into());
-    Err(Failure::new(Class::Usage, format!("there is no CPU pool '{text}'")).remedy(remedy))
+pub(crate) fn find(context: &Context, text: &str) -> Result<(String, CpuPool), Failure> {
+    let mut pools = all(context)?;
+    let Some(at) = pools.iter().position(|(name, pool)| name == text || text.parse() == Ok(pool.id)) else {
+        let names = pools.iter().map(|(name, _)| name.as_str());
+        let remedy = near::question(text, names).unwrap_or_else(|| "see 'xn cpupool-list'".into());
+        return Err(Failure::new(Class::Usage, format!("there is no CPU pool '{text}'")).remedy(remedy));
+    };
+    Ok(pools.swap_remove(at))
 }
 
 /// Lists pools.
@@ -117,13 +120,15 @@ pub(crate) fn list(args: &ListArgs, context: &mut Context) -> Result<(), Failure
 fn rows(args: &ListArgs, context: &Context) -> Result<Vec<Row>, Failure> {
     let pools = match &args.pool {
         Some(pool) => vec![find(context, pool)?],
-        None => context.control()?.cpu_pools()?,
+        None => all(context)?,
     };
-    let row = |pool: CpuPool| {
-        let cpus = pool.cpus.iter().collect();
-        Ok(Row { name: name(context, pool.id)?, id: pool.id, cpus, domains: pool.domains })
+    let row = |(name, pool): (String, CpuPool)| Row {
+        name,
+        id: pool.id,
+        cpus: pool.cpus.iter().collect(),
+        domains: pool.domains,
     };
-    pools.into_iter().map(row).collect()
+    Ok(pools.into_iter().map(row).collect())
 }
 
 /// `xl`'s columns do not stand under their heads.
@@ -147,7 +152,7 @@ fn cpu_table(rows: &[Row]) -> String {
 /// Makes a pool. What fails half-way is undone.
 pub(crate) fn create(args: &CreateArgs, context: &mut Context) -> Result<(), Failure> {
     let id = make(args, context).at(|| format!("cpupool-create {}", args.name))?;
-    if args.output.is_json() { args.output.print(&id, |_| String::new()) } else { Ok(()) }
+    args.output.print(&id, |_| String::new())
 }
 
 fn make(args: &CreateArgs, context: &Context) -> Result<u32, Failure> {
@@ -170,7 +175,7 @@ pub(crate) fn destroy(args: &DestroyArgs, context: &mut Context) -> Result<(), F
 }
 
 fn unmake(text: &str, context: &Context) -> Result<(), Failure> {
-    let (pool, control) = (find(context, text)?, context.control()?);
+    let ((_, pool), control) = (find(context, text)?, context.control()?);
     if pool.id == 0 {
         return Err(Failure::new(Class::Conflict, "it is the pool of dom0").remedy("destroy another one"));
     }
@@ -188,7 +193,7 @@ fn unmake(text: &str, context: &Context) -> Result<(), Failure> {
 
 /// Changes the name of a pool.
 pub(crate) fn rename(args: &RenameArgs, context: &mut Context) -> Result<(), Failure> {
-    let renamed = find(context, &args.pool).and_then(|pool| {
+    let renamed = find(context, &args.pool).and_then(|(_, pool)| {
         check(&args.new_name, context)?;
         Ok(context.store()?.write(&path(pool.id), &args.new_name)?)
     });
@@ -197,7 +202,7 @@ pub(crate) fn rename(args: &RenameArgs, context: &mut Context) -> Result<(), Fai
 
 /// Gives a pool free CPUs.
 pub(crate) fn cpu_add(args: &CpuArgs, context: &mut Context) -> Result<(), Failure> {
-    let added = find(context, &args.pool).and_then(|pool| add(pool.id, &resolve(&args.cpus, context)?, context));
+    let added = find(context, &args.pool).and_then(|(_, pool)| add(pool.id, &resolve(&args.cpus, context)?, context));
     added.at(|| format!("cpupool-cpu-add {}", args.pool))
 }
 
@@ -219,7 +224,7 @@ pub(crate) fn cpu_remove(args: &CpuArgs, context: &mut Context) -> Result<(), Fa
 }
 
 fn take(args: &CpuArgs, context: &Context) -> Result<(), Failure> {
-    let pool = find(context, &args.pool)?;
+    let (_, pool) = find(context, &args.pool)?;
     let cpus = resolve(&args.cpus, context)?;
     if let Some(cpu) = cpus.iter().find(|cpu| !pool.cpus.contains(*cpu)) {
         let why = format!("CPU {cpu} is not in it");
@@ -242,7 +247,7 @@ pub(crate) fn migrate(args: &MigrateArgs, context: &mut Context) -> Result<(), F
 
 fn shift(args: &MigrateArgs, context: &Context) -> Result<(), Failure> {
     let domain = context.domain(&args.domain)?;
-    let pool = find(context, &args.pool)?;
+    let (_, pool) = find(context, &args.pool)?;
     if domain.raw() == 0 {
         return Err(Failure::new(Class::Usage, "dom0 stays in its pool").remedy("move CPUs instead"));
     }
@@ -258,24 +263,14 @@ fn resolve(text: &str, context: &Context) -> Result<CpuMap, Failure> {
     cpu_set::parse(text, control.host()?.max_cpu.saturating_add(1), &control.cpu_places()?)
 }
 
-/// A name must be told from a number, fit on a line, and be nobody else's.
+/// A name that no other pool has.
 fn check(name: &str, context: &Context) -> Result<(), Failure> {
-    if let Some(why) = wrong(name) {
-        return Err(Failure::new(Class::Usage, format!("'{}' {why}", name.escape_default())));
-    }
-    if find(context, name).is_ok() {
+    names::check(name, "pool")?;
+    if all(context)?.iter().any(|(other, _)| other == name) {
         let why = format!("the name '{name}' is in use");
         return Err(Failure::new(Class::Conflict, why).remedy("choose another name"));
     }
     Ok(())
-}
-
-fn wrong(name: &str) -> Option<&'static str> {
-    if name.is_empty() || name.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some("is no name: digits alone are a pool's number");
-    }
-    let bad = name.chars().any(|c| c.is_control() || c == '/') || name.len() > 255;
-    bad.then_some("is no name: control characters and slashes are not allowed, nor more than 255 bytes")
 }
 
 #[cfg(test)]
@@ -299,13 +294,5 @@ batch                0   credit2       y          0
         assert_eq!(cpu_table(&rows), "Name               CPU list\nPool-0             0,2\nbatch\n");
         let json = serde_json::to_string(&rows[0]).unwrap();
         assert_eq!(json, r#"{"name":"Pool-0","id":0,"cpus":[0,2],"domains":1}"#);
-    }
-
-    #[test]
-    fn names_are_told_from_numbers() {
-        assert_eq!(wrong("batch"), None);
-        for name in ["", "7", "a/b", "a\n"] {
-            assert!(wrong(name).is_some(), "{name:?}");
-        }
     }
 }

@@ -25,7 +25,7 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
 }
 
 fn rename(args: &Args, context: &Context) -> Result<(), Failure> {
-    check(&args.new_name)?;
+    names::check(&args.new_name, "domain")?;
     let info = context.domain_info(&args.domain)?;
     if info.id == DomId::DOM0 {
         return Err(Failure::new(Class::Usage, "dom0 keeps its name"));
@@ -67,31 +67,4 @@ fn take_name(nodes: &Nodes<'_>, domain: DomId, uuid: Uuid, name: &str) -> Result
         nodes.write(&format!("{vm}/name"), name)?;
     }
     Ok(None)
-}
-
-/// A name must be told from a number and fit on a line.
-fn check(name: &str) -> Result<(), Failure> {
-    let wrong = |why: &str| Err(Failure::new(Class::Usage, format!("'{}' {why}", name.escape_default())));
-    if name.is_empty() || name.bytes().all(|byte| byte.is_ascii_digit()) {
-        return wrong("is no name: digits alone are a domain's number");
-    }
-    if name.chars().any(|c| c.is_control() || c == '/') || name.len() > 255 {
-        return wrong("is no name: control characters and slashes are not allowed, nor more than 255 bytes");
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_checked() {
-        for name in ["", "17", "a/b", "a\n"] {
-            assert_eq!(check(name).unwrap_err().class(), Class::Usage, "{name:?}");
-        }
-        for name in ["demo", "web 1", "1a"] {
-            assert_eq!(check(name), Ok(()), "{name}");
-        }
-    }
 }

@@ -4,9 +4,9 @@
 use crate::commands::cpupool;
 use crate::context::Context;
 use crate::error::{At, Class, Failure};
-use crate::output::{Align, OutputArgs, Table};
+use crate::output::{self, Align, OutputArgs, Table};
 use serde::Serialize;
-use xen_control::Share;
+use xen_control::{Control, Share};
 
 /// Options of `xn sched-credit2`.
 #[derive(Debug, clap::Args)]
@@ -48,6 +48,8 @@ struct Row {
     id: u16,
     weight: u16,
     cap: u16,
+    /// Its CPU pool.
+    cpupool: u32,
 }
 
 /// What `xn sched-credit2 -s` shows.
@@ -65,10 +67,10 @@ pub(crate) fn run(args: &Args, context: &mut Context) -> Result<(), Failure> {
 fn sched(args: &Args, context: &Context) -> Result<(), Failure> {
     let control = context.control()?;
     if args.schedparam {
-        let pool = cpupool::find(context, &args.cpupool)?.id;
+        let (name, pool) = cpupool::find(context, &args.cpupool)?;
         return match args.ratelimit_us {
-            Some(ratelimit_us) => Ok(control.set_ratelimit_us(pool, ratelimit_us)?),
-            None => args.output.print(&parameters(pool, context)?, Parameters::text),
+            Some(ratelimit_us) => Ok(control.set_ratelimit_us(pool.id, ratelimit_us)?),
+            None => args.output.print(&parameters(name, pool.id, control)?, Parameters::text),
         };
     }
     if args.weight.is_some() || args.cap.is_some() {
@@ -79,13 +81,23 @@ fn sched(args: &Args, context: &Context) -> Result<(), Failure> {
     for domain in context.domains(wanted)? {
         // One that has ended meanwhile is none of all domains any more.
         match control.share(domain.dom_id()) {
-            Ok(Share { weight, cap }) => rows.push(Row { name: domain.name.clone(), id: domain.id, weight, cap }),
+            Ok(Share { weight, cap }) => {
+                rows.push(Row { name: domain.name.clone(), id: domain.id, weight, cap, cpupool: domain.cpupool });
+            }
             Err(error) if error.is_no_domain() && wanted.is_empty() => {}
             Err(error) => return Err(error.into()),
         }
     }
-    let head = if wanted.is_empty() { parameters(0, context)?.text() } else { String::new() };
-    args.output.print(&rows, |rows| format!("{head}{}", table(rows)))
+    if !wanted.is_empty() || args.output.is_json() {
+        return args.output.print(&rows, |rows| table(rows));
+    }
+    let mut text = String::new();
+    for (name, pool) in cpupool::all(context)? {
+        let of_it: Vec<&Row> = rows.iter().filter(|row| row.cpupool == pool.id).collect();
+        text += &parameters(name, pool.id, control)?.text();
+        text += &table(of_it);
+    }
+    output::text(&text)
 }
 
 fn set(args: &Args, context: &Context) -> Result<(), Failure> {
@@ -102,8 +114,8 @@ fn set(args: &Args, context: &Context) -> Result<(), Failure> {
     Ok(control.set_share(domain.id, share)?)
 }
 
-fn parameters(pool: u32, context: &Context) -> Result<Parameters, Failure> {
-    Ok(Parameters { cpupool: cpupool::name(context, pool)?, ratelimit_us: context.control()?.ratelimit_us(pool)? })
+fn parameters(cpupool: String, pool: u32, control: &Control) -> Result<Parameters, Failure> {
+    Ok(Parameters { cpupool, ratelimit_us: control.ratelimit_us(pool)? })
 }
 
 impl Parameters {
@@ -112,7 +124,7 @@ impl Parameters {
     }
 }
 
-fn table(rows: &[Row]) -> String {
+fn table<'a>(rows: impl IntoIterator<Item = &'a Row>) -> String {
     let right = Align::Right;
     let mut table = Table::new(&[("Name", 33, Align::Left), ("ID", 4, right), ("Weight", 6, right), ("Cap", 4, right)]);
     for row in rows {
@@ -129,8 +141,8 @@ mod tests {
     #[test]
     fn the_table_is_that_of_xl() {
         let rows = vec![
-            Row { name: Some("Domain-0".into()), id: 0, weight: 256, cap: 0 },
-            Row { name: Some("demo".into()), id: 17, weight: 65535, cap: 150 },
+            Row { name: Some("Domain-0".into()), id: 0, weight: 256, cap: 0, cpupool: 0 },
+            Row { name: Some("demo".into()), id: 17, weight: 65535, cap: 150, cpupool: 0 },
         ];
         assert_eq!(
             table(&rows),
@@ -140,7 +152,10 @@ Domain-0                             0    256    0
 demo                                17  65535  150
 "
         );
-        assert_eq!(serde_json::to_string(&rows[1]).unwrap(), r#"{"name":"demo","id":17,"weight":65535,"cap":150}"#);
+        assert_eq!(
+            serde_json::to_string(&rows[1]).unwrap(),
+            r#"{"name":"demo","id":17,"weight":65535,"cap":150,"cpupool":0}"#
+        );
         let parameters = Parameters { cpupool: "Pool-0".into(), ratelimit_us: 1000 };
         assert_eq!(parameters.text(), "Cpupool Pool-0: ratelimit=1000us\n");
         assert_eq!(serde_json::to_string(&parameters).unwrap(), r#"{"cpupool":"Pool-0","ratelimit_us":1000}"#);

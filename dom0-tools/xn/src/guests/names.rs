@@ -2,6 +2,7 @@
 //! Names of domains are unique. Who has which is kept in the store below `/xenolith/name`: looking it up costs the same however many domains there
 //! are, and two creations that want the same name at once are told apart by the store's transactions.
 
+use crate::error::{Class, Failure};
 use hypercalls::DomId;
 use std::fmt::Write;
 use xenstore::client::{Error, Nodes};
@@ -42,6 +43,18 @@ pub(crate) fn release(nodes: &Nodes<'_>, name: &str, domain: DomId) -> Result<()
     Ok(())
 }
 
+/// A name, of a domain or of what else has a number too (`of`), must be told from that and fit on a line.
+pub(crate) fn check(name: &str, of: &str) -> Result<(), Failure> {
+    let wrong = |why: &str| Err(Failure::new(Class::Usage, format!("'{}' is no name: {why}", name.escape_default())));
+    if name.is_empty() || name.bytes().all(|byte| byte.is_ascii_digit()) {
+        return wrong(&format!("digits alone are a {of}'s number"));
+    }
+    if name.chars().any(|c| c.is_control() || c == '/') || name.len() > 255 {
+        return wrong("control characters and slashes are not allowed, nor more than 255 bytes");
+    }
+    Ok(())
+}
+
 /// A name as the name of a node: what nodes cannot have in their names becomes `@` and two hexadecimal digits.
 fn path(name: &str) -> String {
     let mut path = format!("{NAMES}/");
@@ -58,6 +71,16 @@ fn path(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_checked() {
+        for name in ["", "17", "a/b", "a\n"] {
+            assert_eq!(check(name, "domain").unwrap_err().class(), Class::Usage, "{name:?}");
+        }
+        for name in ["demo", "web 1", "1a"] {
+            assert_eq!(check(name, "domain"), Ok(()), "{name}");
+        }
+    }
 
     #[test]
     fn any_name_makes_a_node() {
