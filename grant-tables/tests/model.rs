@@ -342,9 +342,9 @@ impl World {
             Err(error) => assert_eq!(Err(error), expected),
         }
         if claimed {
-            // The copy's own marks come and go; it also takes away what the guest set by itself.
+            // The copy's own marks come and go; it also takes away what the guest set by itself, and gives mappings back theirs.
             let own = if readonly { READING } else { READING | WRITING };
-            self.model.mark(granter, gref, 0, own & !before);
+            self.model.mark(granter, gref, before, own & !before);
         }
     }
 
@@ -476,5 +476,23 @@ proptest! {
             world.apply(op);
             world.check();
         }
+    }
+}
+
+/// A guest takes away the marks of a mapping; the next claim, be it for a copy, gives them back.
+#[test]
+fn a_copy_gives_a_mapping_its_marks_back() {
+    const DEVICE: u32 = 1;
+    const DEVICE_READONLY: u32 = 5;
+    for (flags, kept) in [(DEVICE, READING | WRITING), (DEVICE_READONLY, READING)] {
+        let mut world = World::new();
+        let granted = || Op::Write { dom: 1, gref: 0, flags: 1, to: 1, rest: [0; 3] };
+        let maps = Op::Map { mapper: 1, granter: 1, gref: 0, flags };
+        let copies = Op::Copy { by: 1, granter: 1, gref: 0, readonly: false, follow: false };
+        for op in [granted(), maps, granted(), copies] {
+            world.apply(op);
+            world.check();
+        }
+        assert_eq!(world.guests[1].word(REFS[0], 0).load(SeqCst), u32::from(1 | kept) | 1 << 16);
     }
 }
