@@ -24,10 +24,11 @@ pub(crate) fn cases() -> Vec<Case> {
             case(context, "domu-many-at-once", 3584, 1500, include_str!("dom0/domu_many.sh"), AT_ONCE)
         }),
         Case::new("domu-cycles-linux", |context| {
-            case(context, "domu-cycles-linux", 1792, 1500, include_str!("dom0/cycles_linux.sh"), &["cycles-linux"])
+            let wanted = ["cycles-linux", "heap"];
+            case(context, "domu-cycles-linux", 1792, 1500, include_str!("dom0/cycles_linux.sh"), &wanted)
         }),
         Case::new("domu-cycles-tiny", |context| {
-            let wanted = ["cycles-tiny", "last", "last-up"];
+            let wanted = ["cycles-tiny", "heap", "last", "last-up"];
             case(context, "domu-cycles-tiny", 1024, 1500, include_str!("dom0/cycles_tiny.sh"), &wanted)
         }),
     ];

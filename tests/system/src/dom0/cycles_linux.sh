@@ -20,6 +20,7 @@ start=$(now)
 # What the first one leaves for good (folders of the store, caches) is not counted.
 cycle c1 5
 at_rest /tmp/before
+heap=$(heap_in_use)
 start=$(now)
 workers=
 for n in 1 2 3 4; do worker c$n 0 12 & workers="$workers $!"; done
@@ -27,3 +28,4 @@ for n in 5 6 7 8; do worker c$n 0 11 & workers="$workers $!"; done
 wait $workers
 echo "time cycles-linux $(since $start)"
 settled /tmp/before && ok cycles-linux || { counts >/tmp/after; bad "cycles-linux: $(diff /tmp/before /tmp/after | tr '\n' '|')"; xn list; }
+heap_kept heap $heap

@@ -13,12 +13,14 @@ for n in $(seq 8); do tiny t$n; done
 start=$(now)
 worker 1 t1 t2
 at_rest /tmp/before
+heap=$(heap_in_use)
 start=$(now)
 worker 250 t1 t2 t3 t4 & first=$!
 worker 250 t5 t6 t7 t8 & second=$!
 wait $first $second
 echo "time cycles-tiny $(since $start)"
 settled /tmp/before && ok cycles-tiny || { counts >/tmp/after; bad "cycles-tiny: $(diff /tmp/before /tmp/after | tr '\n' '|')"; xn list; }
+heap_kept heap $heap
 # The last of them still works as the first did.
 tiny last
 check last xn create -q /tmp/last.cfg

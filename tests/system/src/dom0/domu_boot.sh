@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # Debian's kernels in domains of every size, several at a time.
-before=$(free_kib)
+before=$(room)
 # group SERIES VCPUSxMIB...: boots them side by side
 group() {
     SERIES=$1; shift
@@ -26,8 +26,8 @@ group() {
 }
 group 6.1 1x96 2x128 4x512 8x3072
 group 6.12 3x96 5x256 7x512 6x3072
-back() { [ "$(free_kib)" = "$before" ]; }
-within 20 back && ok memory-back || bad "memory-back: $(free_kib) KiB free, $before before"
+back() { [ "$(room)" = "$before" ]; }
+within 20 back && ok memory-back || bad "memory-back: $(room) MiB free, $before before"
 
 # Less than the kernel needs is refused with the size that would do, and that size does.
 SERIES=6.1

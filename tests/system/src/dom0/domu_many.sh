@@ -1,10 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # Twenty Linux domains on one bridge, then two hundred of the smallest there are.
-# room: free memory in MiB. Xenolith's heap counts as free: it has grown to what so many domains need at once, and keeps that for the next.
-room() {
-    xn debug-keys l && pages=$(xn dmesg | awk '/ frames: .* of them heap/ { sub(/\(/, "", $12); n = $4 + $12 } END { if (n) print n }')
-    [ -n "$pages" ] && echo $((pages / 256)) || free_kib
-}
 before=$(room)
 for n in $(seq 20); do
     linux l$n 96 1 "quiet xt.ip=10.76.0.$((20 + n))/16" "vif = ['bridge=xenbr0']"

@@ -63,12 +63,22 @@ in_guest() { echo "$2" | nc -w 10 "$1" 23; }
 answers() { ping -c 1 -W 1 "$1"; }
 # gone NAME: nothing by that name is listed
 gone() { ! xn domid "$1" >/dev/null 2>&1; }
-# The hypervisor's free memory, in KiB, once nothing moves any more
-free_kib() { xn info -o json | tr ',{}' '\n' | awk -F: '/free_memory/ { print $2 * 1 }'; }
+# room: free memory in MiB. Xenolith's heap counts as free: it has grown to what was needed at once, and keeps that for the next.
+room() {
+    xn debug-keys l && pages=$(xn dmesg | awk '/ frames: .* of them heap/ { sub(/\(/, "", $12); n = $4 + $12 } END { if (n) print n }')
+    [ -n "$pages" ] && echo $((pages / 256)) || xn info free_memory
+}
+# What of Xenolith's heap is in use, in bytes; 0 on Xen, which does not tell.
+heap_in_use() { xn debug-keys l && xn dmesg | awk '/ heap: .* bytes in use/ { n = $3 } END { print n + 0 }'; }
+# heap_kept NAME BEFORE: says whether no more of the heap is in use than then, but for what tables keep that have grown once
+heap_kept() {
+    used=$(heap_in_use)
+    [ $((used - $2)) -le 65536 ] && ok $1 || bad "$1: $used bytes of the heap in use, $2 before"
+}
 
 # counts: one line for each thing that must not leak
 counts() {
-    echo "memory $(free_kib)"
+    echo "memory $(room)"
     echo "domains $(xn list | tail -n +2 | wc -l)"
     echo "nodes $(xn store ls -f / | grep -vc '/local/domain/0/\(console\|control\)')"
     echo "loops $(ls -d /sys/block/loop*/loop 2>/dev/null | wc -l)"
