@@ -168,7 +168,13 @@ fn guests(arguments: &TestArgs, context: &Context) -> Result<Vec<Case>> {
             let name = name.replace('_', "-");
             let image = image.clone();
             let case = Case::new(format!("guest-{name}-on-{}", hypervisor.name()), move |context| {
-                let done = guest::run(hypervisor, &image, &context.qemu, Duration::from_secs(120))?;
+                let run = || guest::run(hypervisor, &image, &context.qemu, Duration::from_secs(60));
+                let mut done = run()?;
+                if hypervisor == dom0::Hypervisor::Xen && matches!(done.verdict, guest::Verdict::Silence(_)) {
+                    // Xen 4.17 hangs in QEMU once in some thousand boots, before a guest says anything. That is not what is tested.
+                    eprintln!("xtask: Xen's machine is silent for a minute: once more ({})", done.log.display());
+                    done = run()?;
+                }
                 let fail = |what: &str, why: &str| {
                     let (tail, log) = (&done.tail, done.log.display());
                     Outcome::Fail(format!("{what}: {why}; the console ended with\n{tail}\n(all of it: {log})"))
@@ -177,7 +183,7 @@ fn guests(arguments: &TestArgs, context: &Context) -> Result<Vec<Case>> {
                     guest::Verdict::Success => Outcome::Pass,
                     guest::Verdict::Skip(why) => Outcome::Skip(why.clone()),
                     guest::Verdict::Error(why) => fail("the test is broken", why),
-                    guest::Verdict::Failure(why) => fail("the hypervisor is wrong", why),
+                    guest::Verdict::Failure(why) | guest::Verdict::Silence(why) => fail("the hypervisor is wrong", why),
                 })
             });
             cases.push(case);

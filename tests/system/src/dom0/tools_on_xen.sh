@@ -9,6 +9,7 @@ tiny t
 check first xn create -q /tmp/g.cfg
 ready g 240 || bad "ready: $(tail -n 5 $(log g) | tr '\n' '|')"
 check first-destroy xn destroy g
+rm -f "$(log g)"
 at_rest /tmp/before
 check create xn create -q /tmp/g.cfg
 check create-tiny xn create -q /tmp/t.cfg
