@@ -21,7 +21,7 @@ impl Budget {
         Self { left: PREEMPT_ENTRIES }
     }
 
-    /// A budget that never ends: boot only.
+    /// A budget that never ends: for boot, and for a page or two.
     pub(crate) fn unlimited() -> Self {
         Self { left: u32::MAX }
     }
@@ -38,6 +38,22 @@ impl Budget {
         }
         self.left = self.left.saturating_sub(units);
         Ok(())
+    }
+
+    /// Fails when nothing is left.
+    pub(crate) fn check(&mut self) -> Result<(), Preempted> {
+        self.spend(0)
+    }
+
+    /// Accounts for work that is done.
+    pub(crate) fn charge(&mut self, units: u32) {
+        // What comes next will see it.
+        let _ = self.spend(units);
+    }
+
+    /// Is there room for `units`, or nearly the whole of a fresh budget left? For work that cannot be interrupted.
+    pub(crate) fn has_room_for(&self, units: u32) -> bool {
+        self.left >= units.min(PREEMPT_ENTRIES / 16 * 15)
     }
 
     /// Is it used up?
@@ -57,6 +73,8 @@ mod tests {
         assert_eq!(budget.spend(PREEMPT_ENTRIES), Ok(()));
         assert_eq!(budget.spend(1), Err(Preempted));
         assert!(budget.is_spent());
+        assert!(Budget::new().has_room_for(u32::MAX) && !budget.has_room_for(1) && budget.check().is_err());
+        assert!(Budget::unlimited().has_room_for(u32::MAX));
         let mut begun = Budget::new();
         assert_eq!(begun.spend(2), Ok(()));
         assert_eq!(begun.spend(PREEMPT_ENTRIES), Ok(()), "the piece at hand is always done");

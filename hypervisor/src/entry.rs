@@ -15,6 +15,7 @@ use hypercalls::number::HypercallNumber;
 use crate::domain::vcpu::{Vcpu, VcpuState};
 use crate::hypercall::dispatch;
 use crate::irq;
+use crate::latency;
 use crate::mm::flush;
 use crate::pv::{crash, iret, segment, traps};
 use crate::run::{self, Next};
@@ -89,8 +90,10 @@ fn give_up(cpu: &CpuLocal) {
 extern "C" fn xenolith_guest_entry(_regs: *mut GuestRegs) -> *mut GuestRegs {
     let cpu = percpu::this();
     if let Some((vcpu, state)) = current(cpu) {
+        latency::begin(cpu, [state.entry.regs.vector, 0]);
         match handle(cpu, &vcpu, state) {
             Ok(()) if !run::is_asked(cpu) && run::deliver(&vcpu, state) => {
+                latency::end(cpu);
                 return &raw mut state.entry.regs;
             }
             Ok(()) => {}
@@ -109,14 +112,22 @@ extern "C" fn xenolith_syscall(_regs: *mut GuestRegs) -> u32 {
     let cpu = percpu::this();
     // SAFETY: a guest came here.
     let (vcpu, state) = unsafe { loaded(cpu) };
+    latency::begin(cpu, [latency::CALL.saturating_add(state.entry.regs.rax), state.entry.regs.rdi]);
     if !state.kernel_mode {
         return user_call(cpu);
     }
     if dispatch::at_once(state) {
         let is_plain = dispatch::may_sysret(&state.entry.regs) && run::nothing_came(cpu, vcpu);
-        return if is_plain { GO_SYSRET } else { stay(state) };
+        return if is_plain { go_back(cpu, GO_SYSRET) } else { stay(state) };
     }
     if state.entry.regs.rax == HypercallNumber::IRET.raw() { iret_call(cpu) } else { hypercall(cpu) }
+}
+
+/// The guest goes on at once, in the way `go`.
+#[inline(always)]
+fn go_back(cpu: &CpuLocal, go: u32) -> u32 {
+    latency::end(cpu);
+    go
 }
 
 /// A hypercall of more than a few instructions.
@@ -125,7 +136,7 @@ fn hypercall(cpu: &CpuLocal) -> u32 {
     // SAFETY: a guest came here.
     let (vcpu, state) = unsafe { loaded(cpu) };
     let Some(go) = dispatch::hot_from_registers(vcpu, state) else { return any_hypercall(cpu) };
-    if run::nothing_came(cpu, vcpu) { go } else { stay(state) }
+    if run::nothing_came(cpu, vcpu) { go_back(cpu, go) } else { stay(state) }
 }
 
 /// A hypercall that is not among the hot ones.
@@ -133,7 +144,7 @@ fn hypercall(cpu: &CpuLocal) -> u32 {
 fn any_hypercall(cpu: &CpuLocal) -> u32 {
     let Some((vcpu, state)) = current(cpu) else { return GO_LEAVE };
     let go = dispatch::from_registers(&vcpu, state);
-    if go != GO_LEAVE && run::nothing_waits(cpu, &vcpu) { go } else { stay(state) }
+    if go != GO_LEAVE && run::nothing_waits(cpu, &vcpu) { go_back(cpu, go) } else { stay(state) }
 }
 
 /// The iret hypercall.
@@ -146,7 +157,7 @@ fn iret_call(cpu: &CpuLocal) -> u32 {
         return stay(state);
     }
     let go = if state.entry.regs.vector == EXIT_SYSRET { GO_SYSRET } else { GO_IRET };
-    if run::nothing_came(cpu, vcpu) { go } else { stay(state) }
+    if run::nothing_came(cpu, vcpu) { go_back(cpu, go) } else { stay(state) }
 }
 
 /// SYSCALL in guest user mode.
@@ -155,7 +166,7 @@ fn user_call(cpu: &CpuLocal) -> u32 {
     // SAFETY: a guest came here.
     let (vcpu, state) = unsafe { loaded(cpu) };
     match traps::user_call(vcpu, state) {
-        Some(Ok(())) if run::nothing_came(cpu, vcpu) => return GO_SYSRET,
+        Some(Ok(())) if run::nothing_came(cpu, vcpu) => return go_back(cpu, GO_SYSRET),
         Some(Ok(())) => {}
         Some(Err(reason)) => state.crash = Some(reason),
         None => {
@@ -174,9 +185,10 @@ extern "C" fn xenolith_page_fault(_from_r11: *mut u64) -> u32 {
     let cpu = percpu::this();
     // SAFETY: a guest came here.
     let (vcpu, state) = unsafe { loaded(cpu) };
+    latency::begin(cpu, [PAGE_FAULT, 0]);
     match traps::quick_page_fault(vcpu, state) {
         None => 0,
-        Some(Ok(())) if run::nothing_came(cpu, vcpu) => GO_SYSRET,
+        Some(Ok(())) if run::nothing_came(cpu, vcpu) => go_back(cpu, GO_SYSRET),
         Some(Ok(())) => DONE,
         Some(Err(reason)) => {
             state.crash = Some(reason);
@@ -293,6 +305,7 @@ fn leave(cpu: &'static CpuLocal) -> *mut GuestRegs {
             && vcpu.is_runnable()
             && cpu.softirqs.load(Ordering::Acquire) == 0
         {
+            latency::end(cpu);
             return &raw mut state.entry.regs;
         }
     }
@@ -321,7 +334,9 @@ unsafe extern "C" fn xenolith_host_trap(frame: *mut GuestRegs) {
     let cpu = percpu::this();
     if (32..256).contains(&frame.vector) {
         // Interrupts are open only while idle.
+        latency::begin(cpu, [frame.vector, 0]);
         interrupt(cpu, frame.vector as u8);
+        latency::end(cpu);
         return;
     }
     if frame.vector == PAGE_FAULT

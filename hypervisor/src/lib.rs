@@ -14,6 +14,7 @@ pub(crate) mod entry;
 pub(crate) mod hypercall;
 pub(crate) mod irq;
 pub(crate) mod keys;
+pub(crate) mod latency;
 pub(crate) mod mm;
 pub mod panic;
 pub(crate) mod pv;

@@ -17,7 +17,7 @@ use crate::time;
 use crate::time::timer::{TimerId, TimerKind};
 use crate::x86::instr;
 use crate::x86::percpu::{CpuLocal, softirq};
-use crate::{console, keys};
+use crate::{console, keys, latency};
 
 /// What a CPU shall run.
 pub(crate) enum Next {
@@ -206,6 +206,8 @@ fn write_pending(vcpu: &Arc<Vcpu>, state: &VcpuState) {
 /// Waits for an interrupt, with nothing loaded. Interrupts are handled on the way (`entry.rs`).
 pub(crate) fn idle(cpu: &CpuLocal) {
     if cpu.softirqs.load(Ordering::Acquire) == 0 {
+        latency::end(cpu);
         instr::sti_hlt_cli();
+        latency::begin(cpu, [latency::WAKE, 0]);
     }
 }

@@ -39,6 +39,17 @@ pub(crate) fn hypervisor() -> Result<PathBuf> {
     Ok(to)
 }
 
+/// Builds a hypervisor that measures how long interrupts are off; its path.
+pub(crate) fn hypervisor_with_latency() -> Result<PathBuf> {
+    // Other features than the rest, so a folder of its own.
+    let dir = paths::cargo_target().join("latency");
+    let folder = dir.to_string_lossy();
+    bare("release", &["-p", "xenolith", "--bin", "xenolith", "--features", "latency", "--target-dir", &folder])?;
+    let to = paths::products().join("xenolith-latency");
+    place(&dir.join(tools::TARGET).join("release/xenolith"), &to)?;
+    Ok(to)
+}
+
 /// Builds every test guest; their paths, sorted.
 pub(crate) fn guests() -> Result<Vec<PathBuf>> {
     let names = guest_names()?;

@@ -102,6 +102,8 @@ pub(crate) enum BenchGroup {
     Scale,
     /// The way to dom0 and its /init, xn beside xl, memory that the hypervisor takes, an idle machine's CPU time
     Boot,
+    /// The longest times with interrupts off, over all test guests, in instructions
+    Latency,
 }
 
 impl BenchGroup {
@@ -113,6 +115,7 @@ impl BenchGroup {
             Self::Io => "io",
             Self::Scale => "scale",
             Self::Boot => "boot",
+            Self::Latency => "latency",
         }
     }
 }

@@ -30,7 +30,7 @@ const ROWS: &[&[&str]] = &[
     &["sync", "config", "budget"],
     &["x86"],
     &["mm"],
-    &["sched", "time", "console", "ending"],
+    &["sched", "time", "console", "ending", "latency"],
     &["domain"],
     &["pv", "irq"],
     &["hypercall", "keys"],
@@ -75,7 +75,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tests/system/programs", &[]),
     ("tests/guest-rt", &["hypercalls"]),
     ("tests/guests", &["hypercalls", "guest-rt"]),
-    ("xtask", &["harness", "system"]),
+    ("xtask", &["harness", "hypercalls", "system"]),
 ];
 
 const PROJECT_CRATES: &[&str] = &[

@@ -8,6 +8,7 @@ use hypercalls::errno::Errno;
 use hypercalls::frame::{Mfn, Pfn};
 use hypercalls::ids::DomId;
 
+use crate::budget::{Budget, Preempted};
 use crate::domain::{Domain, end, table};
 use crate::mm::page_type::Frame;
 use crate::mm::{frame_table, m2p, map};
@@ -107,30 +108,34 @@ fn push(head: &mut u32, mfn: Mfn, frame: &Frame) {
 
 impl Domain {
     /// Allocates 2^order zeroed frames for this domain below `limit` machine frames, within its own limit.
-    pub(crate) fn alloc_pages(&self, order: u32, limit: Option<Mfn>) -> Option<Mfn> {
+    pub(crate) fn alloc_pages(
+        &self,
+        order: u32,
+        limit: Option<Mfn>,
+        budget: &mut Budget,
+    ) -> Result<Option<Mfn>, Preempted> {
         {
             let memory = self.memory.lock();
-            if memory.tot_pages.checked_add(1 << order)? > memory.max_pages {
-                return None;
-            }
             let others = claimed().saturating_sub(memory.claimed);
-            if available() < others.saturating_add(1 << order) {
-                return None;
+            if memory.tot_pages.saturating_add(1 << order) > memory.max_pages
+                || available() < others.saturating_add(1 << order)
+            {
+                return Ok(None);
             }
         }
-        let first = frame_table::alloc_zeroed(order, limit)?;
+        let Some(first) = frame_table::alloc_zeroed_within(order, limit, budget)? else { return Ok(None) };
         let mut memory = self.memory.lock();
         // Once more: others may have been given pages meanwhile.
         if memory.is_closed || memory.tot_pages.saturating_add(1 << order) > memory.max_pages {
             drop(memory);
-            frame_table::free(first, order);
-            return None;
+            frame_table::free_zeroed(first, order);
+            return Ok(None);
         }
         memory.take_in(self.id, first, order);
         let used = memory.claimed.min(1 << order);
         memory.claimed -= used;
         CLAIMED.fetch_sub(used, Ordering::Relaxed);
-        Some(first)
+        Ok(Some(first))
     }
 
     /// Sets free memory aside so that this domain can grow to `pages`; 0 gives up what is left of it. EINVAL: it is dying, has a

@@ -11,9 +11,9 @@ use hypercalls::number::HypercallNumber;
 use crate::budget::Budget;
 use crate::domain::vcpu::{Vcpu, VcpuState};
 use crate::hypercall::{
-    Args, Cx, Fault, HypercallResult, Outcome, callback_op, console_io, domctl, event_channel_op, grant_table_op,
-    hypfs_op, mca, memory_op, mmu, multicall, physdev_op, platform_op, pv_state, refused, sched_op, sysctl, vcpu_op,
-    version,
+    Args, Cx, Fault, HypercallResult, Outcome, callback_op, census, console_io, domctl, event_channel_op,
+    grant_table_op, hypfs_op, mca, memory_op, mmu, multicall, physdev_op, platform_op, pv_state, refused, sched_op,
+    sysctl, vcpu_op, version,
 };
 use crate::pv::iret;
 use crate::x86::regs::{EXIT_IRET, EXIT_SYSRET, GO_IRET, GO_LEAVE, GO_SYSRET, GuestRegs};
@@ -172,6 +172,11 @@ pub(crate) fn call(cx: &mut Cx<'_>, number: HypercallNumber, args: &Args) -> Hyp
         HypercallNumber::XENPMU_OP => refused::xenpmu_op(cx, args),
         HypercallNumber::HYPFS_OP => hypfs_op::hypfs_op(cx, args),
         HypercallNumber::MCA => mca::mca(cx, args),
-        _ => Err(Errno::ENOSYS.into()),
+        _ => {
+            // One of the first arguments is the buffer, if there is one; the others are numbers.
+            let buffer = args.iter().take(3).find(|&&arg| arg >= 4096);
+            census::ABSENT.note(number.raw() as u32, buffer.copied().unwrap_or(0));
+            Err(Errno::ENOSYS.into())
+        }
     }
 }

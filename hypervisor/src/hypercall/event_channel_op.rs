@@ -17,7 +17,7 @@ use hypercalls::ids::{DomId, Pirq, VcpuId};
 
 use crate::domain::vcpu::Vcpu;
 use crate::domain::{Domain, DomainRef, events, table};
-use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
+use crate::hypercall::{Args, Cx, HypercallResult, Outcome, census};
 use crate::irq::guest;
 use crate::mm::guest_access;
 use crate::x86::percpu::CpuId;
@@ -35,6 +35,7 @@ pub(crate) fn event_channel_op(cx: &mut Cx<'_>, args: &Args) -> HypercallResult 
         done?;
         return Ok(Outcome::DONE);
     }
+    census::EVENT_CHANNEL_OP.note(cmd as u32, arg);
     match EventChannelOp::new(cmd as u32) {
         EventChannelOp::STATUS => status(cx, GuestHandle::new(arg))?,
         EventChannelOp::UNMASK => {

@@ -16,7 +16,7 @@ use hypercalls::ids::DomId;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use crate::domain::{DomainRef, grants, table};
-use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
+use crate::hypercall::{Args, Cx, HypercallResult, Outcome, census};
 use crate::mm::guest_access;
 use crate::mm::{frame_table, map};
 use crate::pv::grant_map::{self, Unmap, Unmapped};
@@ -59,6 +59,14 @@ pub(crate) fn grant_table_op(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
             op.status = status(swapped.map_err(GrantError::status));
         }),
         GrantTableOp::CACHE_FLUSH => cache_flush(cx, args, progress),
+        op => on_table(cx, op, list, count),
+    }
+}
+
+/// The operations that concern a table and not its entries.
+fn on_table(cx: &mut Cx<'_>, op: GrantTableOp, list: u64, count: u32) -> HypercallResult {
+    census::GRANT_TABLE_OP.note(op.raw(), list);
+    match op {
         GrantTableOp::SETUP_TABLE => single(count, || setup_table(cx, GuestHandle::new(list))),
         GrantTableOp::QUERY_SIZE => single(count, || query_size(cx, GuestHandle::new(list))),
         GrantTableOp::GET_STATUS_FRAMES => single(count, || get_status_frames(cx, GuestHandle::new(list))),

@@ -14,7 +14,7 @@ use zerocopy::IntoBytes;
 use crate::config::{EXTRA_VERSION, MAJOR_VERSION, MINOR_VERSION};
 use crate::console::log::{Thresholds, set_thresholds, thresholds};
 use crate::domain::{creation, pools};
-use crate::hypercall::{Args, Cx, HypercallResult, Outcome, version};
+use crate::hypercall::{Args, Cx, HypercallResult, Outcome, census, version};
 use crate::mm::guest_access;
 
 /// The longest value that an option takes, with its zero byte.
@@ -27,6 +27,7 @@ const ENTRY_LEN: usize = size_of::<HypfsDirentry>();
 pub(crate) fn hypfs_op(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
     let &[op, path, path_len, buffer, size, _] = args;
     cx.require_control()?;
+    census::HYPFS_OP.note(op as u32, path);
     if !creation::is_room_for(0) {
         return Err(Errno::ENOMEM.into());
     }

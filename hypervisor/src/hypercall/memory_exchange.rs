@@ -13,9 +13,10 @@ use hypercalls::frame::{Mfn, Pfn};
 use hypercalls::handle::GuestHandle;
 use hypercalls::memory::{MemoryExchange, MemoryReservation, address_bits};
 
+use crate::budget::{Budget, Preempted};
 use crate::domain::memory::put_page;
 use crate::domain::{Domain, DomainRef};
-use crate::hypercall::memory_reservation::{limit, max_order, may_go_on, record};
+use crate::hypercall::memory_reservation::{cost, limit, max_order, record};
 use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
 use crate::mm::frame_table;
 use crate::mm::guest_access;
@@ -74,16 +75,21 @@ impl Exchange {
         self.input.extent_order.max(self.output.extent_order)
     }
 
-    /// Exchanges chunk `index`. EFAULT, EINVAL (a page that is in use or not the domain's), ENOMEM.
-    fn chunk(&self, index: u64) -> Result<(), Errno> {
-        let stolen = self.steal(index)?;
-        let new = match self.allocate() {
-            Some(new) => new,
-            None => {
+    /// Exchanges chunk `index`. EFAULT, EINVAL (a page that is in use or not the domain's), ENOMEM. Interrupted, nothing has changed.
+    fn chunk(&self, index: u64, budget: &mut Budget) -> Result<Result<(), Errno>, Preempted> {
+        budget.check()?;
+        let stolen = match self.steal(index) {
+            Ok(stolen) => stolen,
+            Err(errno) => return Ok(Err(errno)),
+        };
+        let new = match self.allocate(budget) {
+            Ok(Some(new)) => new,
+            none => {
                 keep(&stolen);
-                return Err(Errno::ENOMEM);
+                return none.map(|_| Err(Errno::ENOMEM));
             }
         };
+        budget.charge(cost(self.order()));
         for mfn in stolen {
             if let Some(frame) = frame_table::ram(mfn) {
                 put_page(mfn, frame);
@@ -103,7 +109,7 @@ impl Exchange {
                 guest_access::write_at(self.output.extent_start, extent, &mfn.raw())
             });
         }
-        result
+        Ok(result)
     }
 
     /// Takes the old pages of a chunk, all or none.
@@ -128,22 +134,22 @@ impl Exchange {
     }
 
     /// The new extents of a chunk, all or none.
-    fn allocate(&self) -> Option<Vec<Mfn>> {
+    fn allocate(&self, budget: &mut Budget) -> Result<Option<Vec<Mfn>>, Preempted> {
         let below = limit(address_bits(self.output.mem_flags.raw()));
         let order = self.output.extent_order;
         let mut new = Vec::new();
         for _ in 0..1_u64 << self.output_shift {
-            match frame_table::alloc_zeroed(order, below) {
-                Some(mfn) => new.push(mfn),
-                None => {
+            match frame_table::alloc_zeroed_within(order, below, budget) {
+                Ok(Some(mfn)) => new.push(mfn),
+                none => {
                     for mfn in new {
-                        frame_table::free(mfn, order);
+                        frame_table::free_zeroed(mfn, order);
                     }
-                    return None;
+                    return none.map(|_| None);
                 }
             }
         }
-        Some(new)
+        Ok(Some(new))
     }
 }
 
@@ -168,11 +174,11 @@ pub(super) fn exchange(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
     let mut result = Ok(());
     let mut index = request.nr_exchanged >> exchange.input_shift;
     while index < exchange.chunks() {
-        if !may_go_on(&mut cx.budget, exchange.order()) {
+        let Ok(done) = exchange.chunk(index, &mut cx.budget) else {
             guest_access::write(progress, &(index << exchange.input_shift))?;
             return Ok(Outcome::Preempted(*args));
-        }
-        result = exchange.chunk(index);
+        };
+        result = done;
         if result.is_err() {
             break;
         }

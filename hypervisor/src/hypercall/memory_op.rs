@@ -18,7 +18,8 @@ use hypercalls::memory::{
 use zerocopy::FromZeros;
 
 use crate::domain::{Domain, grants, host, table};
-use crate::hypercall::{Args, Cx, HypercallResult, Outcome, memory_exchange, memory_reservation};
+use crate::hypercall::{Args, Cx, HypercallResult, Outcome, census, memory_exchange, memory_reservation};
+use crate::latency;
 use crate::mm::guest_access;
 use crate::mm::layout::{M2P_GUEST_END, M2P_GUEST_START, M2P_START};
 use crate::mm::{frame_table, host_pt, map};
@@ -39,6 +40,8 @@ const ALL_DEVICES: u32 = 1;
 pub(crate) fn memory_op(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
     let &[cmd, arg, ..] = args;
     let (op, start) = MemoryOp::split(cmd);
+    census::MEMORY_OP.note(op.raw() as u32, arg);
+    latency::operation(op.raw() as u32);
     match op {
         MemoryOp::INCREASE_RESERVATION | MemoryOp::DECREASE_RESERVATION | MemoryOp::POPULATE_PHYSMAP => {
             return memory_reservation::change(cx, args, op, start);

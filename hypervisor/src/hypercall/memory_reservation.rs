@@ -10,8 +10,7 @@ use hypercalls::frame::{Mfn, Pfn};
 use hypercalls::handle::GuestHandle;
 use hypercalls::memory::{MemFlags, MemoryOp, MemoryReservation, address_bits};
 
-use crate::budget::Budget;
-use crate::config::PREEMPT_ENTRIES;
+use crate::budget::{Budget, Preempted};
 use crate::domain::{Domain, DomainRef};
 use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
 use crate::mm::guest_access;
@@ -24,15 +23,17 @@ const MAX_ORDER_GUEST: u32 = 9;
 /// Numbers of extents must fit into what is left of a 32-bit command.
 const MAX_EXTENTS: u64 = (u32::MAX >> MemoryOp::EXTENT_SHIFT) as u64;
 const PAGE_SHIFT: u32 = 12;
+/// Work units for a page that is given up.
+const RELEASE: u32 = 10;
 
 /// Largest extent order that the caller may use.
 pub(super) fn max_order(caller: &Domain) -> u32 {
     if caller.is_control { MAX_ORDER_CONTROL } else { MAX_ORDER_GUEST }
 }
 
-/// Work units for an extent: zeroing a page costs about as much as a few page-table entries.
+/// Work units for an extent, without its zeros.
 pub(super) fn cost(order: u32) -> u32 {
-    4_u32.saturating_mul(1_u32.checked_shl(order).unwrap_or(u32::MAX)).min(PREEMPT_ENTRIES)
+    12_u32.saturating_add(frame_table::GIVING.saturating_mul(1_u32.checked_shl(order).unwrap_or(u32::MAX)))
 }
 
 /// The bound for frames that fit into `bits` of address; 0 bits means no bound.
@@ -84,48 +85,82 @@ pub(super) fn change(cx: &mut Cx<'_>, args: &Args, op: MemoryOp, start: u64) -> 
         return Ok(Outcome::Done(start));
     };
     let Some(request) = Request::check(cx, op, &reservation) else { return Ok(Outcome::Done(start)) };
-    let mut done = start;
-    while done < request.extents {
-        if cx.budget.spend(cost(request.order)).is_err() {
-            let mut rest = *args;
-            let [command, ..] = &mut rest;
-            *command = op.raw() | done << MemoryOp::EXTENT_SHIFT;
-            return Ok(Outcome::Preempted(rest));
-        }
+    let mut at = Progress::new(op, start);
+    while at.extents < request.extents {
         let step = match op {
-            MemoryOp::DECREASE_RESERVATION => release(&request, done),
-            MemoryOp::POPULATE_PHYSMAP => populate(&request, done),
-            _ => increase(&request, done),
+            MemoryOp::DECREASE_RESERVATION => release(&request, &mut at, &mut cx.budget),
+            MemoryOp::POPULATE_PHYSMAP => populate(&request, at.extents, &mut cx.budget),
+            _ => increase(&request, at.extents, &mut cx.budget),
         };
-        if step.is_none() {
-            break;
+        match step {
+            Ok(true) => at = Progress { extents: at.extents.saturating_add(1), pages: 0 },
+            Ok(false) => break,
+            Err(Preempted) => {
+                let mut rest = *args;
+                let [command, ..] = &mut rest;
+                *command = op.raw() | at.command();
+                return Ok(Outcome::Preempted(rest));
+            }
         }
-        done = done.saturating_add(1);
     }
-    Ok(Outcome::Done(done))
+    Ok(Outcome::Done(at.extents))
 }
 
-fn increase(request: &Request, index: u64) -> Option<()> {
-    let first = request.domain.alloc_pages(request.order, request.limit)?;
-    if !request.list.is_null() {
-        guest_access::write_at(request.list, index, &first.raw()).ok()?;
-    }
-    Some(())
+/// How far a call has come: what a command has above the operation.
+#[derive(Debug, PartialEq, Eq)]
+struct Progress {
+    /// Extents that are done.
+    extents: u64,
+    /// Pages of the next one that are given up already. Where a caller makes it up, these stay.
+    pages: u64,
 }
 
-fn populate(request: &Request, index: u64) -> Option<()> {
-    let pfn = Pfn::new(guest_access::read_at(request.list, index).ok()?);
-    let first = request.domain.alloc_pages(request.order, request.limit)?;
-    record(first, pfn, request.order);
-    guest_access::write_at(request.list, index, &first.raw()).ok()
+impl Progress {
+    /// Pages are counted from here on, in what a command has no use for: [`MAX_EXTENTS`] is less.
+    const PAGES_SHIFT: u32 = u32::BITS - MemoryOp::EXTENT_SHIFT;
+
+    fn new(op: MemoryOp, start: u64) -> Self {
+        let (extents, pages) = (start & MAX_EXTENTS, start >> Self::PAGES_SHIFT);
+        let is_ours = op == MemoryOp::DECREASE_RESERVATION && pages < 1 << MAX_ORDER_CONTROL;
+        // Else it is a number of extents, which may be beyond all.
+        if is_ours { Self { extents, pages } } else { Self { extents: start, pages: 0 } }
+    }
+
+    fn command(&self) -> u64 {
+        (self.extents | self.pages << Self::PAGES_SHIFT) << MemoryOp::EXTENT_SHIFT
+    }
 }
 
-fn release(request: &Request, index: u64) -> Option<()> {
-    let first: u64 = guest_access::read_at(request.list, index).ok()?;
-    for number in first..first.checked_add(1_u64 << request.order)? {
-        request.domain.release_page(Mfn::new(number)).ok()?;
+/// Was extent `index` given to the domain?
+fn increase(request: &Request, index: u64, budget: &mut Budget) -> Result<bool, Preempted> {
+    budget.check()?;
+    let Some(first) = request.domain.alloc_pages(request.order, request.limit, budget)? else { return Ok(false) };
+    budget.charge(cost(request.order));
+    Ok(request.list.is_null() || guest_access::write_at(request.list, index, &first.raw()).is_ok())
+}
+
+/// The same, as the guest frames that the list names.
+fn populate(request: &Request, index: u64, budget: &mut Budget) -> Result<bool, Preempted> {
+    budget.check()?;
+    let Ok(pfn) = guest_access::read_at(request.list, index) else { return Ok(false) };
+    let Some(first) = request.domain.alloc_pages(request.order, request.limit, budget)? else { return Ok(false) };
+    budget.charge(cost(request.order));
+    record(first, Pfn::new(pfn), request.order);
+    Ok(guest_access::write_at(request.list, index, &first.raw()).is_ok())
+}
+
+/// Were the pages of the extent that `at` stands before all the domain's, and are given up?
+fn release(request: &Request, at: &mut Progress, budget: &mut Budget) -> Result<bool, Preempted> {
+    let Ok(first) = guest_access::read_at::<u64>(request.list, at.extents) else { return Ok(false) };
+    let Some(end) = first.checked_add(1_u64 << request.order) else { return Ok(false) };
+    for number in first.saturating_add(at.pages)..end {
+        budget.spend(RELEASE)?;
+        if request.domain.release_page(Mfn::new(number)).is_err() {
+            return Ok(false);
+        }
+        at.pages = at.pages.saturating_add(1);
     }
-    Some(())
+    Ok(true)
 }
 
 /// Frames `mfn ..` become guest frames `pfn ..`.
@@ -135,7 +170,20 @@ pub(super) fn record(mfn: Mfn, pfn: Pfn, order: u32) {
     }
 }
 
-/// May another unit of work be done? For loops that record their progress themselves.
-pub(super) fn may_go_on(budget: &mut Budget, order: u32) -> bool {
-    budget.spend(cost(order)).is_ok()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_says_how_far_the_call_has_come() {
+        let (decrease, populate) = (MemoryOp::DECREASE_RESERVATION, MemoryOp::POPULATE_PHYSMAP);
+        for (extents, pages) in [(0, 0), (0, 511), (7, 0), (MAX_EXTENTS, (1 << MAX_ORDER_CONTROL) - 1)] {
+            let command = decrease.raw() | Progress { extents, pages }.command();
+            let (op, start) = MemoryOp::split(command);
+            assert_eq!((op, Progress::new(op, start)), (decrease, Progress { extents, pages }));
+        }
+        let far = MAX_EXTENTS + 2;
+        assert_eq!(Progress::new(populate, far), Progress { extents: far, pages: 0 }, "beyond all, as on Xen");
+        assert_eq!(Progress::new(decrease, u64::MAX >> 6), Progress { extents: u64::MAX >> 6, pages: 0 });
+    }
 }

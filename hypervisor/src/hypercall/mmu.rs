@@ -16,7 +16,8 @@ use crate::budget::Budget;
 use crate::domain::memory::{PageRef, WritableRef};
 use crate::domain::vcpu::Vcpu;
 use crate::domain::{Domain, DomainRef, table};
-use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
+use crate::hypercall::{Args, Cx, HypercallResult, Outcome, census};
+use crate::latency;
 use crate::mm::guest_access;
 use crate::mm::page_type::{Level, PageType};
 use crate::mm::{flush, frame_table, m2p, map};
@@ -129,6 +130,9 @@ pub(crate) fn mmu_update(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
     let (named, own) = (table_owner(cx, foreign as u32)?, &cx.vcpu.domain);
     let table_owner = named.as_ref().unwrap_or(own);
     let owner = page_owner(cx, foreign as u16)?;
+    if foreign as u16 != DomId::SELF.raw() {
+        census::MMU_UPDATE.note(0, list.addr());
+    }
     let mut after = Aftermath::default();
     let mut result = Ok(());
     {
@@ -323,8 +327,13 @@ pub(crate) fn mmuext_op(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
 }
 
 fn one_extended(cx: &mut Cx<'_>, op: &MmuextOp, owner: &Owner<'_>) -> Result<(), MmuError> {
+    latency::operation(op.cmd.raw());
     let Some(owner) = owner.domain() else { return system_extended(op) };
     let is_self = Arc::ptr_eq(owner, cx.domain());
+    if !is_self {
+        // Linux itself never does.
+        census::MMUEXT_OP.count(op.cmd.raw());
+    }
     let level = match op.cmd {
         MmuextCmd::PIN_L1_TABLE => Some(Level::L1),
         MmuextCmd::PIN_L2_TABLE => Some(Level::L2),
@@ -339,12 +348,14 @@ fn one_extended(cx: &mut Cx<'_>, op: &MmuextOp, owner: &Owner<'_>) -> Result<(),
         MmuextCmd::UNPIN_TABLE => return owner.lock_mmu().unpin(op.mfn(), &mut cx.budget),
         MmuextCmd::CLEAR_PAGE => {
             let page = WritableRef::get(op.mfn(), owner.id).ok_or(Errno::EINVAL)?;
+            cx.budget.charge(frame_table::ZEROING);
             map::zero(page.mfn());
             return Ok(());
         }
         MmuextCmd::COPY_PAGE => {
             let source = PageRef::get(op.src_mfn(), owner.id).ok_or(Errno::EINVAL)?;
             let page = WritableRef::get(op.mfn(), owner.id).ok_or(Errno::EINVAL)?;
+            cx.budget.charge(frame_table::ZEROING);
             map::copy(page.mfn(), 0, source.mfn(), 0, 4096);
             return Ok(());
         }

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub(crate) mod callback_op;
+pub(crate) mod census;
 pub(crate) mod console_io;
 pub(crate) mod cpu_policy;
 pub(crate) mod dispatch;

@@ -15,7 +15,7 @@ use hypercalls::physdev::{
 };
 
 use crate::domain::Domain;
-use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
+use crate::hypercall::{Args, Cx, HypercallResult, Outcome, census};
 use crate::irq::line::LineMode;
 use crate::irq::msi::MessageKind;
 use crate::irq::{self, guest};
@@ -30,6 +30,7 @@ const MAX_MULTI: i32 = 32;
 /// physdev_op (33). ENOSYS for what Xen has no answer to either, or for devices of its own that do not exist here (debug port).
 pub(crate) fn physdev_op(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
     let &[cmd, arg, ..] = args;
+    census::PHYSDEV_OP.note(cmd as u32, arg);
     match PhysdevOp::new(cmd as u32) {
         PhysdevOp::EOI => {
             let op: PhysdevEoi = guest_access::read(GuestHandle::new(arg))?;

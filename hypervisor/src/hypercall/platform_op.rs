@@ -12,7 +12,8 @@ use hypercalls::platform::{
 };
 
 use crate::domain::{firmware, shared_info, table};
-use crate::hypercall::{Args, Cx, HypercallResult, Outcome, platform_efi, platform_firmware};
+use crate::hypercall::{Args, Cx, HypercallResult, Outcome, census, platform_efi, platform_firmware};
+use crate::latency;
 use crate::mm::guest_access;
 use crate::time::system::{self, now_ns};
 use crate::time::wallclock::Wallclock;
@@ -44,6 +45,8 @@ pub(crate) fn platform_op(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
         return Err(Errno::EACCES.into());
     }
     cx.require_control()?;
+    census::PLATFORM_OP.note(op.cmd.raw(), arg);
+    latency::operation(op.cmd.raw());
     let payload = arg.wrapping_add(PAYLOAD);
     match op.cmd {
         PlatformOp::SETTIME64 => settime64(op.payload())?,

@@ -8,12 +8,13 @@ use hypercalls::errno::Errno;
 use hypercalls::handle::GuestHandle;
 use hypercalls::hvm_op::{HvmOp, HvmParam};
 
-use crate::hypercall::{Args, Cx, HypercallResult};
+use crate::hypercall::{Args, Cx, HypercallResult, census};
 use crate::mm::guest_access;
 
 /// HYPERVISOR_hvm_op(cmd, arg): there are no HVM domains. ENOSYS: unknown command; EFAULT, ESRCH, EPERM; else EINVAL.
 pub(crate) fn hvm_op(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
     let &[cmd, arg, ..] = args;
+    census::HVM_OP.note(cmd as u32, arg);
     match HvmOp::new(cmd as u32) {
         HvmOp::SET_PARAM | HvmOp::GET_PARAM => {
             let param = guest_access::read(GuestHandle::<HvmParam>::new(arg))?;

@@ -15,7 +15,7 @@ use hypercalls::sched::{
 use crate::domain::pools;
 use crate::domain::vcpu::{Vcpu, pause};
 use crate::domain::{events, shutdown, table};
-use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
+use crate::hypercall::{Args, Cx, HypercallResult, Outcome, census};
 use crate::mm::guest_access;
 use crate::sched;
 use crate::time::system::now_ns;
@@ -43,7 +43,10 @@ pub(crate) fn sched_op(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
             let op: SchedShutdown = guest_access::read(GuestHandle::new(arg))?;
             cx.domain().lifecycle.lock().choose_reason(reason(op.reason));
         }
-        SchedOp::REMOTE_SHUTDOWN => remote_shutdown(cx, GuestHandle::new(arg))?,
+        SchedOp::REMOTE_SHUTDOWN => {
+            census::SCHED_OP.note(cmd as u32, arg);
+            remote_shutdown(cx, GuestHandle::new(arg))?;
+        }
         SchedOp::WATCHDOG => return watchdog(cx, GuestHandle::new(arg)),
         SchedOp::PIN_OVERRIDE => pin_override(cx, GuestHandle::new(arg))?,
         _ => return Err(Errno::ENOSYS.into()),

@@ -13,7 +13,7 @@ use hypercalls::vm_assist::VmAssistType;
 
 use crate::config::{EXTRA_VERSION, MAJOR_VERSION, MINOR_VERSION};
 use crate::domain::host;
-use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
+use crate::hypercall::{Args, Cx, HypercallResult, Outcome, census};
 use crate::mm::guest_access;
 use crate::mm::layout::M2P_GUEST_START;
 
@@ -31,6 +31,7 @@ pub(crate) const VERSION: u64 = MAJOR_VERSION << 16 | MINOR_VERSION;
 /// The build id is for control domains, and so is the command line where it is not cut off: EPERM.
 pub(crate) fn xen_version(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
     let &[cmd, arg, ..] = args;
+    census::XEN_VERSION.note(cmd as u32, arg);
     match VersionOp::new(cmd as u32) {
         VersionOp::VERSION => return Ok(Outcome::Done(VERSION)),
         VersionOp::PAGESIZE if arg == 0 => return Ok(Outcome::Done(PAGE_SIZE)),

@@ -13,6 +13,7 @@ use hypercalls::ids::{DomId, Pirq, Port};
 use crate::console::line;
 use crate::domain::vcpu::{Vcpu, pause, pending};
 use crate::domain::{DomainRef, table};
+use crate::hypercall::census;
 use crate::mm::{frame_table, heap};
 use crate::pv::crash_report;
 use crate::x86::{instr, percpu};
@@ -43,6 +44,7 @@ const KEYS: &[Key] = &[
     key('l', "what is used, and by whom", usage::print),
     key('m', "memory", memory),
     key('n', "NMI counts", nmis),
+    key('p', "what programs asked for", census::print),
     key('q', "domains and vCPUs", domains),
     key('r', "run queues", run_queues),
     key('t', "time", clock),

@@ -10,11 +10,17 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use hypercalls::frame::Mfn;
 
+use crate::budget::{Budget, Preempted};
 use crate::mm::buddy::{Buddy, FrameLinks};
 use crate::mm::layout::{DIRECT_MAP_START, FRAME_TABLE_START};
 use crate::mm::page_type::Frame;
 use crate::mm::{flush, map};
 use crate::sync::{Rank, SpinLock};
+
+/// What zeroing a page costs in work units.
+pub(crate) const ZEROING: u32 = 12;
+/// What it costs to give a page to somebody, apart from that.
+pub(crate) const GIVING: u32 = 2;
 
 static MAX_PAGE: AtomicU64 = AtomicU64::new(0);
 static TOTAL: AtomicU64 = AtomicU64::new(0);
@@ -108,9 +114,9 @@ pub(crate) fn free_frames() -> u64 {
     BUDDY.lock().free_frames()
 }
 
-/// Allocates 2^order frames, aligned to their size, below `limit` if given. Contents are whatever they were; no CPU has
-/// stale translations of them when this returns.
-pub(crate) fn alloc(order: u32, limit: Option<Mfn>) -> Option<Mfn> {
+/// Takes 2^order frames from the allocator, aligned to their size, below `limit` if given; the first of them. No CPU has stale
+/// translations of them when this returns.
+fn take_out(order: u32, limit: Option<Mfn>) -> Option<u64> {
     let mfn = BUDDY.lock().alloc(&mut Links, order, limit.map(Mfn::raw))?;
     let mut newest = None::<u32>;
     for number in mfn..mfn + (1 << order) {
@@ -122,16 +128,59 @@ pub(crate) fn alloc(order: u32, limit: Option<Mfn>) -> Option<Mfn> {
     if let Some(stamp) = newest {
         flush::everyone_since(stamp);
     }
-    Some(Mfn::new(mfn))
+    Some(mfn)
+}
+
+/// Allocates 2^order frames, aligned to their size, below `limit` if given. Contents are whatever they were; no CPU has
+/// stale translations of them when this returns.
+pub(crate) fn alloc(order: u32, limit: Option<Mfn>) -> Option<Mfn> {
+    take_out(order, limit).map(Mfn::new)
 }
 
 /// Allocates frames and fills them with zeros.
 pub(crate) fn alloc_zeroed(order: u32, limit: Option<Mfn>) -> Option<Mfn> {
-    let mfn = alloc(order, limit)?;
-    for number in mfn.raw()..mfn.raw() + (1 << order) {
+    alloc_zeroed_within(order, limit, &mut Budget::unlimited()).unwrap_or_default()
+}
+
+/// The same, as long as `budget` lasts. When it ends the frames are free again, but those that are full of zeros by then are known to
+/// be, and another try has that much less to do.
+pub(crate) fn alloc_zeroed_within(
+    order: u32,
+    limit: Option<Mfn>,
+    budget: &mut Budget,
+) -> Result<Option<Mfn>, Preempted> {
+    let Some(first) = take_out(order, limit) else { return Ok(None) };
+    for number in first..first + (1 << order) {
+        let frame = Links::frame(number);
+        if frame.is_clean() {
+            continue;
+        }
+        if let Err(preempted) = budget.spend(ZEROING) {
+            free_again(Mfn::new(first), order);
+            return Err(preempted);
+        }
         map::zero(Mfn::new(number));
+        frame.set_clean();
     }
-    Some(mfn)
+    // The rest is done in one piece.
+    if !budget.has_room_for(GIVING << order) {
+        free_again(Mfn::new(first), order);
+        return Err(Preempted);
+    }
+    Ok(Some(Mfn::new(first)))
+}
+
+/// Gives back frames that nobody has used since they were taken out.
+fn free_again(mfn: Mfn, order: u32) {
+    BUDDY.lock().free(&mut Links, mfn.raw(), order);
+}
+
+/// Gives back zeroed frames that nobody has written to.
+pub(crate) fn free_zeroed(mfn: Mfn, order: u32) {
+    for number in mfn.raw()..mfn.raw() + (1 << order) {
+        Links::frame(number).set_clean();
+    }
+    free_again(mfn, order);
 }
 
 /// Takes frames for ever, as bytes of our own: zeros, aligned to their size. `N`: a power of two, at least a page.

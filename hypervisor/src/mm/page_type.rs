@@ -82,6 +82,8 @@ impl PageType {
 const COUNT: u64 = 0xffff_ffff;
 const TYPE_SHIFT: u32 = 60;
 const PINNED: u64 = 1 << 59;
+/// All of it, in a frame that is free: its memory is full of zeros.
+const CLEAN: u64 = 1;
 const VALIDATED: u64 = 1 << 58;
 const PARTIAL: u64 = 1 << 57;
 /// Of a partial table: an entry of a table above still stands for its references.
@@ -174,6 +176,16 @@ impl Frame {
     /// Stores what [`Self::free_order`] returns.
     pub(super) fn set_free_order(&self, order: Option<u32>) {
         self.count.store(order.map_or(RAM, |order| RAM | FREE | u64::from(order)), Ordering::Relaxed);
+    }
+
+    /// Is the free frame full of zeros? [`Self::give`] and [`Self::disown`] say that it is not.
+    pub(super) fn is_clean(&self) -> bool {
+        self.type_info.load(Ordering::Relaxed) == CLEAN
+    }
+
+    /// It is. Only for frames that nobody owns.
+    pub(super) fn set_clean(&self) {
+        self.type_info.store(CLEAN, Ordering::Relaxed);
     }
 
     // ---- ownership ----

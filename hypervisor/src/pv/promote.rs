@@ -23,8 +23,14 @@ use crate::sync::SpinGuard;
 
 /// Entries of a table.
 const ENTRIES: u16 = 512;
+/// Work units for the reference of an entry above L1.
+const TAKING_TABLE: u32 = 4;
 /// Entries of an L1 looked at together.
 const GROUP: usize = 8;
+/// Work units for a group's references.
+const TAKING: u32 = 12;
+/// Work units for giving them up.
+const GIVING_UP: u32 = 16;
 
 /// Why an operation on page tables ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -359,7 +365,7 @@ impl Mmu<'_> {
             if entry & validate::PRESENT == 0 || (level == Level::L4 && !validate::is_guest_slot(index.into())) {
                 continue;
             }
-            if budget.spend(1).is_err() {
+            if budget.spend(TAKING_TABLE).is_err() {
                 return Err((index, MmuError::Preempted));
             }
             let taken = validate::check(level, entry, &cx)
@@ -388,7 +394,7 @@ impl Mmu<'_> {
         for (number, group) in groups.iter().enumerate().skip(done) {
             let first = core::mem::take(&mut skip);
             let mut left = present_in(group) >> first << first;
-            if left != 0 && budget.spend(GROUP as u32).is_err() {
+            if left != 0 && budget.spend(TAKING).is_err() {
                 return Err(((number * GROUP + first) as u16, MmuError::Preempted));
             }
             while let Some((index, slot)) = next_of(group, &mut left) {
@@ -522,7 +528,7 @@ fn demote_pages(mfn: Mfn, frame: &'static Frame, from: u16, budget: &mut Budget)
         // A table that is partial within a group has references for the entries before only.
         let held = end.saturating_sub(number * GROUP).min(GROUP);
         let mut left = present_in(group) & (1_u32 << held).wrapping_sub(1);
-        if left != 0 && budget.spend(GROUP as u32).is_err() {
+        if left != 0 && budget.spend(GIVING_UP).is_err() {
             frame.set_partial((number * GROUP + held) as u16);
             return Err(MmuError::Preempted);
         }

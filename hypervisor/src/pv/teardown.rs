@@ -29,7 +29,7 @@ use crate::x86::fpu::FpuArea;
 /// Ports looked at in one step.
 const PORTS: u32 = 512;
 /// What giving a page up costs, in entries of a page table.
-const PAGE_COST: u32 = 4;
+const PAGE_COST: u32 = 11;
 
 /// Begins the end of a domain, or goes on with it until the budget is spent. Done: it is dead, and gone unless others still use
 /// its pages. Not for the calling domain. Preempted: call again; also while another CPU is at it.

@@ -6,6 +6,7 @@ mod boot;
 mod elf;
 mod history;
 mod io;
+mod latency;
 mod linux;
 pub(crate) mod micro;
 mod picture;
@@ -132,6 +133,7 @@ fn measure(group: BenchGroup, setup: &Setup) -> Result<Rows> {
         BenchGroup::Io => io::run(setup),
         BenchGroup::Scale => scale::run(setup),
         BenchGroup::Boot => boot::run(setup),
+        BenchGroup::Latency => latency::run(setup),
     }
 }
 
@@ -139,6 +141,7 @@ fn measure(group: BenchGroup, setup: &Setup) -> Result<Rows> {
 fn conditions(group: BenchGroup, peer: Peer) -> String {
     let how = match group {
         BenchGroup::Micro => "instructions by QEMU's -icount, one CPU: exact, whatever else the host does",
+        BenchGroup::Latency => "instructions by QEMU's -icount, one CPU; Xen cannot be asked",
         _ => "wall clock, two CPUs, taking turns; what else the host does shows in the spread",
     };
     let eager = match peer {

@@ -45,7 +45,7 @@ pub(crate) enum Limit {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Exception {
     pub(crate) row: &'static str,
-    /// The largest ratio all the same, so that the row cannot get worse unseen.
+    /// The largest ratio all the same, or the largest value where values are limited, so that the row cannot get worse unseen.
     pub(crate) at_most: f64,
     /// Why, and what was tried.
     pub(crate) why: &'static str,
@@ -94,7 +94,8 @@ impl Row {
 
     /// Over, and nothing says why, or further than that explains.
     pub(crate) fn is_wrong(&self) -> bool {
-        let is_excused = self.exception.is_some_and(|exception| self.ratio() <= exception.at_most);
+        let limited = if let Some(Limit::Value(_)) = self.limit { self.our_median() } else { self.ratio() };
+        let is_excused = self.exception.is_some_and(|exception| limited <= exception.at_most);
         self.is_over() && !is_excused
     }
 

@@ -26,7 +26,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use crate::domain::vcpu::Vcpu;
 use crate::domain::{Domain, DomainRef, events, table};
-use crate::hypercall::{Args, Cx, HypercallResult, Outcome, cpu_policy};
+use crate::hypercall::{Args, Cx, HypercallResult, Outcome, census, cpu_policy};
+use crate::latency;
 use crate::mm::guest_access;
 
 /// One call: what was copied in, and where an answer goes.
@@ -60,6 +61,8 @@ pub(crate) fn domctl(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
         return Err(Errno::EACCES.into());
     }
     cx.require_control()?;
+    census::DOMCTL.note(op.cmd.raw(), arg);
+    latency::operation(op.cmd.raw());
     let mut call = Call { handle, op, args: *args };
     if op.cmd == DomctlCmd::GETDOMAININFO {
         let info = info::domain_info(op.domain)?;

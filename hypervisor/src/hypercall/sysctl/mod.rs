@@ -18,7 +18,8 @@ use hypercalls::sysctl::{
 };
 
 use crate::domain::{memory, table, toolstack};
-use crate::hypercall::{Args, Cx, HypercallResult, Outcome, cpu_policy};
+use crate::hypercall::{Args, Cx, HypercallResult, Outcome, census, cpu_policy};
+use crate::latency;
 use crate::mm::frame_table;
 use crate::mm::guest_access;
 use crate::pv::cpuid_view;
@@ -41,6 +42,8 @@ pub(crate) fn sysctl(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
         return Err(Errno::EACCES.into());
     }
     cx.require_control()?;
+    census::SYSCTL.note(op.cmd.raw(), arg);
+    latency::operation(op.cmd.raw());
     match op.cmd {
         SysctlCmd::READCONSOLE => {
             let answer = read_console(op.payload())?;

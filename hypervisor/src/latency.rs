@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! How long interrupts stay off: the time from a guest's entry, or from the interrupt that ends a wait, until a guest runs or the CPU
+//! waits. Only with the feature `latency`, for `cargo xtask bench latency`; without it nothing of this is there.
+//!
+//! A stretch that is longer than any before of its kind is printed when it is over, with its length in ticks of the time-stamp
+//! counter, which QEMU makes count instructions.
+#![forbid(unsafe_code)]
+
+#[cfg(not(feature = "latency"))]
+mod measured {
+    use crate::x86::percpu::CpuLocal;
+
+    #[inline(always)]
+    pub(crate) fn begin(_: &CpuLocal, _: [u64; 2]) {}
+
+    #[inline(always)]
+    pub(crate) fn operation(_: u32) {}
+
+    #[inline(always)]
+    pub(crate) fn end(_: &CpuLocal) {}
+}
+
+#[cfg(feature = "latency")]
+mod measured {
+    use core::sync::atomic::{AtomicU64, Ordering};
+
+    use crate::config::MAX_CPUS;
+    use crate::console;
+    use crate::x86::instr;
+    use crate::x86::percpu::{self, CpuLocal};
+
+    /// Shorter ones are not worth a line.
+    const NOTABLE: u64 = 10_000;
+    /// Vectors, and hypercalls with their operations as far as the first argument names them.
+    const KINDS: usize = 512 + CALLS * OPERATIONS;
+    const CALLS: usize = 64;
+    const OPERATIONS: usize = 96;
+
+    struct Stretch {
+        /// 0: interrupts are on, or a guest runs.
+        start: AtomicU64,
+        vector_or_call: AtomicU64,
+        operation: AtomicU64,
+    }
+
+    static NOW: [Stretch; MAX_CPUS] = [const {
+        Stretch { start: AtomicU64::new(0), vector_or_call: AtomicU64::new(0), operation: AtomicU64::new(0) }
+    }; MAX_CPUS];
+    static LONGEST: [AtomicU64; KINDS] = [const { AtomicU64::new(0) }; KINDS];
+
+    /// Interrupts are off from here on, unless they were before: because of `what`, a vector or a hypercall's number (from
+    /// 1000 on), and its first argument.
+    pub(crate) fn begin(cpu: &CpuLocal, [what, argument]: [u64; 2]) {
+        let Some(stretch) = NOW.get(cpu.id().raw() as usize) else { return };
+        if stretch.start.load(Ordering::Relaxed) == 0 {
+            stretch.vector_or_call.store(what, Ordering::Relaxed);
+            stretch.operation.store(argument, Ordering::Relaxed);
+            stretch.start.store(instr::rdtsc(), Ordering::Relaxed);
+        }
+    }
+
+    /// Which operation it is, for calls whose first argument does not say.
+    pub(crate) fn operation(operation: u32) {
+        if let Some(stretch) = NOW.get(percpu::this().id().raw() as usize) {
+            stretch.operation.store(operation.into(), Ordering::Relaxed);
+        }
+    }
+
+    /// A guest goes on, or interrupts come.
+    pub(crate) fn end(cpu: &CpuLocal) {
+        let Some(stretch) = NOW.get(cpu.id().raw() as usize) else { return };
+        let start = stretch.start.swap(0, Ordering::Relaxed);
+        if start == 0 {
+            return;
+        }
+        let ticks = instr::rdtsc().saturating_sub(start);
+        let (what, argument) =
+            (stretch.vector_or_call.load(Ordering::Relaxed), stretch.operation.load(Ordering::Relaxed));
+        let operation = if argument < OPERATIONS as u64 { argument } else { 0 };
+        let kind = match what.checked_sub(super::CALL) {
+            Some(call) => 512 + (call as usize).min(CALLS - 1) * OPERATIONS + operation as usize,
+            None => (what as usize).min(511),
+        };
+        if ticks > NOTABLE
+            && LONGEST.get(kind).is_some_and(|longest| longest.fetch_max(ticks, Ordering::Relaxed) < ticks)
+        {
+            match what.checked_sub(super::CALL) {
+                Some(call) => console::line(format_args!("latency {ticks} hypercall-{call}-{operation}")),
+                None => console::line(format_args!("latency {ticks} vector-{what}")),
+            }
+        }
+    }
+}
+
+/// What is added to a hypercall's number to tell it from a vector.
+pub(crate) const CALL: u64 = 1000;
+/// What an interrupt that ends a wait is counted as.
+pub(crate) const WAKE: u64 = 500;
+
+pub(crate) use measured::{begin, end, operation};

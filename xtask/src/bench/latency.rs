@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The longest times with interrupts off: every test guest as dom0 of a hypervisor that measures them, one CPU, QEMU counting
+//! instructions. One row for each hypercall or vector that was ever long.
+
+use super::Setup;
+use super::row::{Exception, Limit, Measured, Rows, Side, Targets};
+use crate::build;
+use anyhow::{Context as _, Result};
+use harness::dom0::Hypervisor;
+use harness::guest;
+use hypercalls::domctl::DomctlCmd;
+use hypercalls::event_channel::EventChannelOp;
+use hypercalls::grant_table::GrantTableOp;
+use hypercalls::hypfs::HypfsOp;
+use hypercalls::memory::MemoryOp;
+use hypercalls::mmu::MmuextCmd;
+use hypercalls::number::HypercallNumber;
+use hypercalls::sched::SchedOp;
+use hypercalls::sysctl::SysctlCmd;
+use hypercalls::vcpu::VcpuOp;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// In instructions.
+const TARGETS: Targets =
+    Targets { group: "latency", usual: Some(Limit::Value(60_000.0)), own: &[], exceptions: EXCEPTIONS };
+
+/// Rows over their limit: why, and what was tried.
+const EXCEPTIONS: &[Exception] = &[Exception {
+    row: "memory_op-exchange_in_cont_large",
+    at_most: 550_000.0,
+    why: "512 pages for one of 2 MiB change hands in one step or not at all, as on Xen; tried: zeros are written before, in pieces",
+}];
+
+/// Runs every guest; a guest that needs two CPUs gives up, which is no loss here.
+pub(crate) fn run(setup: &Setup) -> Result<Rows> {
+    let image = build::hypervisor_with_latency()?;
+    let machine = guest::Setup { xenolith: Some(image), ..guest::Setup::counting() };
+    let guests = build::guests()?;
+    let mut longest = BTreeMap::new();
+    for (n, path) in guests.iter().enumerate() {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with("domu_") {
+            continue;
+        }
+        setup.progress.say(&format!("latency: {name}, {} of {}", n + 1, guests.len()));
+        let done = guest::run_on(&machine, Hypervisor::Xenolith, path, &setup.qemu, Duration::from_secs(120))
+            .with_context(|| format!("latency of {name}"))?;
+        done.console.lines().filter_map(parse).for_each(|(kind, ticks)| note(&mut longest, kind, ticks, &name));
+    }
+    let mut rows = Rows::new(TARGETS);
+    let mut sorted: Vec<_> = longest.into_iter().collect();
+    sorted.sort_by_key(|(_, (ticks, _))| std::cmp::Reverse(*ticks));
+    for (kind, (ticks, guest)) in sorted {
+        let row = format!("{}_in_{guest}", name(&kind));
+        rows.add(Side::Ours, &Measured { row, unit: "instructions".into(), value: ticks as f64 });
+    }
+    Ok(rows)
+}
+
+/// Keeps the longest of each kind, and where it was seen.
+fn note(longest: &mut BTreeMap<String, (u64, String)>, kind: &str, ticks: u64, guest: &str) {
+    let entry = longest.entry(kind.to_owned()).or_default();
+    if ticks > entry.0 {
+        *entry = (ticks, guest.to_owned());
+    }
+}
+
+/// What the hypervisor prints of a long stretch: its kind and its length.
+fn parse(line: &str) -> Option<(&str, u64)> {
+    let mut words = line.split_once("(XEN) latency ")?.1.split_whitespace();
+    let ticks = words.next()?.parse().ok()?;
+    Some((words.next()?, ticks))
+}
+
+/// A kind as people call it: `hypercall-12-6` is `memory_op-populate_physmap`.
+fn name(kind: &str) -> String {
+    let numbers = kind.strip_prefix("hypercall-").and_then(|rest| rest.split_once('-'));
+    let Some((Ok(call), Ok(op))) = numbers.map(|(call, op)| (call.parse(), op.parse())) else { return kind.into() };
+    let operation = match HypercallNumber(call) {
+        HypercallNumber::DOMCTL => DomctlCmd(op).name(),
+        HypercallNumber::EVENT_CHANNEL_OP => EventChannelOp(op).name(),
+        HypercallNumber::GRANT_TABLE_OP => GrantTableOp(op).name(),
+        HypercallNumber::HYPFS_OP => HypfsOp(op).name(),
+        HypercallNumber::MEMORY_OP => MemoryOp(op.into()).name(),
+        HypercallNumber::MMUEXT_OP => MmuextCmd(op).name(),
+        HypercallNumber::SCHED_OP => SchedOp(op).name(),
+        HypercallNumber::SYSCTL => SysctlCmd(op).name(),
+        HypercallNumber::VCPU_OP => VcpuOp(op).name(),
+        _ => None,
+    };
+    let call = HypercallNumber(call).name().map_or_else(|| format!("hypercall-{call}"), str::to_lowercase);
+    operation.map_or_else(|| call.clone(), |operation| format!("{call}-{}", operation.to_lowercase()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_have_names() {
+        assert_eq!(name("hypercall-12-6"), "memory_op-populate_physmap");
+        assert_eq!(name("hypercall-13-0"), "multicall");
+        assert_eq!(name("hypercall-63-2"), "hypercall-63");
+        assert_eq!(name("vector-14"), "vector-14");
+    }
+
+    #[test]
+    fn the_longest_of_each_kind_is_kept() {
+        let console = "(XEN) latency 20000 hypercall-12-6\nnoise latency 5 x\n(XEN) latency 30000 hypercall-12-6\n\
+            (XEN) latency 12000 vector-14\n(XEN) latency many vector-14\n";
+        let mut longest = BTreeMap::new();
+        console.lines().filter_map(parse).for_each(|(kind, ticks)| note(&mut longest, kind, ticks, "g"));
+        assert_eq!(longest["hypercall-12-6"], (30_000, "g".into()));
+        assert_eq!(longest["vector-14"], (12_000, "g".into()));
+        assert_eq!(longest.len(), 2);
+    }
+}
