@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// What every dynamic program of them needs.
 const LIBRARIES: &[&str] = &["libc6", "libgcc-s1", "libxenstore4", "libxentoolcore1"];
 
-/// `xl`, its daemons, and what its hot-plug scripts call that busybox has not or has otherwise.
+/// `xl`, its daemons, what its hot-plug scripts call that busybox has not or has otherwise, and a terminal for its console (`script`).
 const TOOLSTACK: &[&str] = &[
     "xen-utils-4.17",
     "xen-utils-common",
@@ -41,6 +41,7 @@ const TOOLSTACK: &[&str] = &[
     "libcap2",
     "bridge-utils",
     "util-linux",
+    "bsdutils",
     "coreutils",
     "libselinux1",
     "libpcre2-8-0",
@@ -49,14 +50,12 @@ const TOOLSTACK: &[&str] = &[
     "libgmp10",
 ];
 
-/// libvirt's daemon with its driver for Xen and no other, `virsh`, the terminal that its console wants (`script`), and the
-/// libraries that they add to those of [`TOOLSTACK`].
+/// libvirt's daemon with its driver for Xen and no other, `virsh`, and the libraries that they add to those of [`TOOLSTACK`].
 const LIBVIRT: &[&str] = &[
     "libvirt-daemon",
     "libvirt-daemon-driver-xen",
     "libvirt-clients",
     "libvirt0",
-    "bsdutils",
     "libapparmor1",
     "libaudit1",
     "libblkid1",

@@ -5,6 +5,7 @@
 //! `cargo xtask test` runs [`cases`] in order; `--filter` picks some by name.
 #![forbid(unsafe_code)]
 
+mod asked;
 mod bad_input;
 mod boot;
 mod boot_time;

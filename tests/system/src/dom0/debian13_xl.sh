@@ -28,10 +28,12 @@ shows cpupool-cpus '^Pool-0 +0,1$' xl cpupool-list -c
 check vcpu-pin xl vcpu-pin t 0 1
 shows vcpu-pinned '^t +[0-9]+ +0 .* 1 / all' xl vcpu-list t
 check vcpu-pin-soft xl vcpu-pin t 0 all 1
+check vcpu-unpin xl vcpu-pin t all all all
 check sched-credit2 xl sched-credit2 -d t -w 512 -c 50
 shows sched-credit2-shown '^t +[0-9]+ +512 +50$' xl sched-credit2 -d t
 check unpause xl unpause t
 within 20 said t 'XENOLITH-DOMU up' && ok tiny || bad "tiny: $(cat $(log t))"
+shows domname '^t$' xl domname "$(xl domid t)"
 check pause xl pause t
 same paused-again "$(row t | tr -d 'rb-')" p
 check rename xl rename t u
@@ -59,10 +61,46 @@ check block-detach xl block-detach g xvdb
 check vcpu-set xl vcpu-set g 1
 one() { [ "$(in_guest 10.76.0.5 nproc)" = 1 ]; }
 within 20 one && ok vcpu-gone || bad "vcpu-gone: $(in_guest 10.76.0.5 nproc)"
+# Another pool, with one of the CPUs, and back
+check cpupool-cpu-remove xl cpupool-cpu-remove Pool-0 1
+check cpupool-create xl cpupool-create 'name="two"'
+check cpupool-cpu-add xl cpupool-cpu-add two 1
+check cpupool-migrate xl cpupool-migrate g two
+shows cpupool-migrated '^g .*two' xl list -c g
+check cpupool-migrate-back xl cpupool-migrate g Pool-0
+check cpupool-destroy xl cpupool-destroy two
+check cpupool-cpu-back xl cpupool-cpu-add Pool-0 1
+check sched-parameters xl sched-credit2 -s -p Pool-0 -r 2000
+check network-attach xl network-attach g mac=00:16:3e:00:00:06 bridge=xenbr0
+interfaces() { [ "$(in_guest 10.76.0.5 'ls /sys/class/net | grep -c ^eth')" = "$1" ]; }
+within 30 interfaces 2 && ok network-seen || bad "network-seen: $(in_guest 10.76.0.5 'ls /sys/class/net')"
+check network-detach xl network-detach g 1
+within 30 interfaces 1 && ok network-gone || bad "network-gone: $(in_guest 10.76.0.5 'ls /sys/class/net')"
+check config-update xl config-update g /tmp/g.cfg
+# 4.20's console listens only to a terminal.
+type_there() {
+    within 30 grep -q '/ #' /tmp/console
+    echo 'echo on the $((40 + 2))nd'
+    within 30 grep -q 'on the 42nd' /tmp/console
+    printf '\035'
+}
+: >/tmp/console
+type_there | timeout -s KILL 90 script -qefc 'xl console g' /tmp/console >/dev/null 2>&1
+same console-left $? 0
+grep -q 'on the 42nd' /tmp/console && ok console || bad "console: $(tr '\n' '|' </tmp/console)"
+shows create-console 'XENOLITH-DOMU up' sh -c '(sleep 10; xl destroy t) & timeout 60 xl create -c /tmp/t.cfg </dev/null'
 check sysrq xl sysrq g h
+check dump-core xl dump-core g /tmp/core
+same core "$(head -c 4 /tmp/core | tail -c 3)" ELF
+rm -f /tmp/core
+check trigger xl trigger g nmi 0
+check reboot xl reboot g
+boots() { [ "$(grep -c @domu-ready@ "$(log g)")" -ge 2 ]; }
+within 120 boots && ok rebooted || bad "rebooted: $(tail -n 5 "$(log g)" | tr '\n' '|')"
 check debug-keys xl debug-keys h
 shows dmesg '\(XEN\)' xl dmesg
 check shutdown xl shutdown -w g
 alone() { [ "$(xl list | tail -n +2 | wc -l)" = 1 ]; }
 within 120 alone && ok list-after || bad "list-after: $(xl list | tr '\n' '|')"
+asked
 ok end

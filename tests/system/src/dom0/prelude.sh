@@ -98,5 +98,11 @@ at_rest() { while counts >"$1"; sleep 3; ! counts | cmp -s - "$1"; do :; done; }
 # settled FILE: waits until the counts are those of FILE
 settled() { within 30 sh -c '. /xt/prelude; counts | cmp - '"$1"; }
 
+# asked: what programs have asked of Xenolith so far, a line for each operation
+asked() {
+    ${TOOL:-xn} debug-keys p
+    ${TOOL:-xn} dmesg | sed -n '/what programs asked for/,$ s/^(XEN)   \([a-z_]* .*: [0-9]*\)$/asked \1/p'
+}
+
 # The daemons are up before anything is asked of them.
 within 30 ${TOOL:-xn} list || { bad "toolstack: $(cat /run/*.out | tail -n 5)"; exit 1; }

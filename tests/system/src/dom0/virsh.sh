@@ -146,4 +146,5 @@ kill $events
 told() { sed -n "s/^20[0-9-]* [0-9:.+]*: event 'lifecycle' for domain '$1': //p" /tmp/events | tr '\n' ';'; }
 same events-g "$(told g)" "Defined Added;Started Booted;Suspended Paused;Resumed Unpaused;Stopped Shutdown;Undefined Removed;"
 same events-t "$(told t)" "Defined Added;Started Booted;Resumed Unpaused;Stopped Destroyed;Undefined Removed;Started Booted;Stopped Destroyed;"
+asked
 ok end

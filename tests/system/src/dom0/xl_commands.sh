@@ -152,5 +152,6 @@ step list-end xl list
 for command in sharing numainfo vm-list getenforce psr-hwinfo pci-assignable-list "sched-credit" "sched-rtds" "set-parameters loglvl=all"; do
     step "$(echo $command | tr ' ' '-')" xl $command
 done
+asked
 echo "step end"
 echo "status end 0"
