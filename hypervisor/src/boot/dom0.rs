@@ -207,8 +207,12 @@ fn new_domain(options: &Options, cpus: u32) -> Result<DomainRef, BuildError> {
         grant_limits: grant_tables::Limits::default(),
         pool: POOL0,
     });
-    let built = domain.and_then(|domain| creation::add_vcpus(&domain).map(|()| domain));
-    built.map_err(|_| BuildError::NoMemory { what: "dom0's vCPUs" })
+    let no_memory = BuildError::NoMemory { what: "dom0's vCPUs" };
+    let Ok(domain) = domain else { return Err(no_memory) };
+    match creation::add_vcpus(&domain, &mut Budget::unlimited()) {
+        Ok(Ok(())) => Ok(domain),
+        _ => Err(no_memory),
+    }
 }
 
 /// Takes dom0's pages but for the last `later`, in blocks as large as there are.

@@ -8,6 +8,7 @@ use hypercalls::domctl::CreateFlags;
 use hypercalls::errno::Errno;
 use hypercalls::ids::{DomId, VcpuId};
 
+use crate::budget::{Budget, Preempted};
 use crate::config::LEGACY_MAX_VCPUS;
 use crate::domain::memory::{alloc_shared, free_unseen};
 use crate::domain::pools::{self, JoinError, Membership};
@@ -23,6 +24,8 @@ const FRAMES_PER_VCPU: u64 = 8;
 
 /// And for the rest of a domain.
 const FRAMES_PER_DOMAIN: u64 = 64;
+/// Work units for a vCPU that is made.
+const VCPU: u32 = 128;
 
 /// What is asked for.
 pub(crate) struct Request {
@@ -79,14 +82,15 @@ pub(crate) fn new_domain(request: &Request) -> Result<DomainRef, Errno> {
     Ok(domain)
 }
 
-/// Gives a domain all the vCPUs it may have, as far as it does not have them. ENOMEM.
-pub(crate) fn add_vcpus(domain: &DomainRef) -> Result<(), Errno> {
+/// Gives a domain all the vCPUs it may have, as far as it does not have them. ENOMEM. Preempted: call again.
+pub(crate) fn add_vcpus(domain: &DomainRef, budget: &mut Budget) -> Result<Result<(), Errno>, Preempted> {
     for id in 0..domain.max_vcpus {
         if domain.vcpu(VcpuId::new(id)).is_some() {
             continue;
         }
+        budget.spend(VCPU)?;
         if !is_room_for(1) {
-            return Err(Errno::ENOMEM);
+            return Ok(Err(Errno::ENOMEM));
         }
         let weight = domain.settings.lock().weight.into();
         let unit = sched::add_unit(units::take_number(), &domain.sched_group, weight, pools::cpus_of(domain));
@@ -99,7 +103,7 @@ pub(crate) fn add_vcpus(domain: &DomainRef) -> Result<(), Errno> {
             shared_info::update_time(&vcpu);
         }
     }
-    Ok(())
+    Ok(Ok(()))
 }
 
 /// Is there memory for so many vCPUs, and for small things besides? The heap cannot refuse, so nothing is begun that might not end.

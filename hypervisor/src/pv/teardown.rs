@@ -28,6 +28,8 @@ use crate::x86::fpu::FpuArea;
 
 /// Ports looked at in one step.
 const PORTS: u32 = 512;
+/// What a vCPU costs that lets go of little.
+const VCPU_COST: u32 = 8;
 /// What giving a page up costs, in entries of a page table.
 const PAGE_COST: u32 = 11;
 
@@ -37,6 +39,7 @@ pub(crate) fn destroy(domain: &DomainRef, budget: &mut Budget) -> Result<(), Pre
     {
         let mut stage = domain.stage.try_lock().ok_or(Preempted)?;
         while *stage < Stage::Dead {
+            budget.check()?;
             work(domain, *stage, budget)?;
             *stage = stage.next();
             if *stage == Stage::Dead {
@@ -54,9 +57,15 @@ pub(crate) fn destroy(domain: &DomainRef, budget: &mut Budget) -> Result<(), Pre
 fn work(domain: &Domain, stage: Stage, budget: &mut Budget) -> Result<(), Preempted> {
     match stage {
         Stage::Alive => begin(domain),
-        Stage::Vcpus => return stop(domain),
+        Stage::Vcpus => {
+            stop(domain)?;
+            budget.charge(domain.max_vcpus.saturating_mul(VCPU_COST));
+        }
         Stage::Events => return close_events(domain),
-        Stage::Contexts => return domain.vcpus().iter().try_for_each(|vcpu| let_go(vcpu, budget)),
+        Stage::Contexts => {
+            domain.vcpus().iter().try_for_each(|vcpu| let_go(vcpu, budget))?;
+            budget.charge(domain.max_vcpus.saturating_mul(VCPU_COST));
+        }
         Stage::Pages => return give_up_pages(domain, budget),
         Stage::Mappings => return release_mappings(domain, budget),
         Stage::Dead | Stage::Gone => {}

@@ -13,6 +13,7 @@ use hypercalls::domctl::{
 use hypercalls::errno::Errno;
 use hypercalls::ids::DomId;
 
+use crate::budget::Preempted;
 use crate::config::MAX_VCPUS;
 use crate::domain::creation::{self, Request};
 use crate::domain::{DomainRef, table};
@@ -126,7 +127,7 @@ fn choose() -> Result<DomId, Errno> {
 }
 
 /// max_vcpus: the vCPUs that createdomain was told of. EINVAL: oneself, or another number. ESRCH: it is dying. ENOMEM.
-pub(super) fn max_vcpus(cx: &Cx<'_>, call: &Call, domain: &DomainRef) -> HypercallResult {
+pub(super) fn max_vcpus(cx: &mut Cx<'_>, call: &Call, domain: &DomainRef) -> HypercallResult {
     if Arc::ptr_eq(domain, cx.domain()) || call.op.payload::<MaxVcpus>().max != domain.max_vcpus {
         return Err(Errno::EINVAL.into());
     }
@@ -135,8 +136,10 @@ pub(super) fn max_vcpus(cx: &Cx<'_>, call: &Call, domain: &DomainRef) -> Hyperca
     if domain.is_dying() {
         return Err(Errno::ESRCH.into());
     }
-    creation::add_vcpus(domain)?;
-    Ok(Outcome::DONE)
+    match creation::add_vcpus(domain, &mut cx.budget) {
+        Ok(made) => Ok(made.map(|()| Outcome::DONE)?),
+        Err(Preempted) => call.again(),
+    }
 }
 
 #[cfg(test)]

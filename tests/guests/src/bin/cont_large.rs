@@ -6,6 +6,7 @@
 #![deny(unsafe_code)]
 
 use guest_rt::abi::DOMID_SELF;
+use guest_rt::control::{createdomain, domctl};
 use guest_rt::grant::{self, Side};
 use guest_rt::hypercall::{addr, call, event_channel_op, grant_table_op, memory_op, xen_version};
 use guest_rt::memory::{self, PAGE, Page, RO, RW, m2p, mmuext, p2m};
@@ -14,6 +15,10 @@ use guest_rt::{abi, check_eq, event, guest_main, step};
 guest_main!(main);
 
 const XENVER_EXTRAVERSION: u64 = 1;
+/// Of domctl.
+const DESTROYDOMAIN: u64 = 2;
+const MAX_MEM: u64 = 11;
+const MAX_VCPUS_COMMAND: u64 = 15;
 /// Pages of an extent of order 9.
 const LARGE: u64 = 512;
 const LARGE_ORDER: u64 = 9;
@@ -28,6 +33,25 @@ fn main() {
     calls();
     tables();
     ports();
+    domain();
+}
+
+/// A domain of as many vCPUs as there may be, with memory, from its making to its end.
+fn domain() {
+    const DOM: u64 = 33;
+    const MAX_VCPUS: u32 = 128;
+    check_eq!(createdomain(DOM).set32(0x1c, MAX_VCPUS).call(), 0, "createdomain");
+    check_eq!(domctl(MAX_VCPUS_COMMAND, DOM).set32(0, MAX_VCPUS).call(), 0, "128 vCPUs");
+    check_eq!(domctl(MAX_MEM, DOM).set64(0, 64 << 10).call(), 0, "max_mem");
+    let list = memory::alloc_many(4);
+    for index in 0..2 * LARGE {
+        memory::write64(list.va + index * 8, index);
+    }
+    let populated = memory_op(abi::XENMEM_POPULATE_PHYSMAP, &mut [list.va, 2 * LARGE, 0, DOM]) as u64;
+    check_eq!(populated, 2 * LARGE, "single pages");
+    memory::write64(list.va, 2 * LARGE);
+    check_eq!(memory_op(abi::XENMEM_POPULATE_PHYSMAP, &mut [list.va, 1, LARGE_ORDER, DOM]), 1, "an extent");
+    check_eq!(domctl(DESTROYDOMAIN, DOM).call(), 0, "destroydomain");
 }
 
 fn reserve(cmd: u64, list: u64, count: u64, order: u64) -> u64 {
