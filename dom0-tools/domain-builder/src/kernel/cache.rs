@@ -27,7 +27,7 @@ pub const DEFAULT_BOUND: u64 = 512 << 20;
 /// A file that was not finished within this time was given up.
 const STALE: Duration = Duration::from_secs(3600);
 /// A file that changed less than this long ago may change again without any of its times telling.
-const SETTLED: Duration = Duration::from_secs(2);
+const SETTLING: Duration = Duration::from_secs(2);
 /// What a file takes at least, in bytes.
 const PAGE: u64 = 4096;
 
@@ -36,6 +36,7 @@ const PAGE: u64 = 4096;
 pub struct Cache {
     folder: PathBuf,
     bound: u64,
+    settling: Duration,
 }
 
 /// The name of a content.
@@ -52,7 +53,22 @@ impl Cache {
     /// The folder `folder`, which need not exist yet, with room for `bound` bytes.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>, bound: u64) -> Self {
-        Self { folder: folder.into(), bound }
+        Self { folder: folder.into(), bound, settling: SETTLING }
+    }
+
+    /// The same, where a file may change again unseen for `settling`.
+    #[cfg(test)]
+    pub(crate) fn settling_in(mut self, settling: Duration) -> Self {
+        self.settling = settling;
+        self
+    }
+
+    /// Whether a later change of the file is sure to show in its times.
+    fn is_settled(&self, metadata: &Metadata) -> bool {
+        let since_1970 =
+            |seconds: i64, nanos: i64| Some(Duration::new(seconds.try_into().ok()?, nanos.try_into().ok()?));
+        let changed = since_1970(metadata.ctime(), metadata.ctime_nsec()).map(|time| UNIX_EPOCH + time);
+        changed.is_some_and(|changed| SystemTime::now().duration_since(changed).is_ok_and(|age| age >= self.settling))
     }
 
     /// The usual one.
@@ -103,7 +119,7 @@ impl Cache {
 
     /// Keeps the name of a file's content in mind. `metadata` is from before it was hashed; it must be the same after.
     pub(crate) fn know(&self, metadata: &Metadata, key: Key) -> io::Result<()> {
-        if settled(metadata) {
+        if self.is_settled(metadata) {
             self.make_folder()?;
             self.write_renamed(&self.name(metadata), |file| {
                 file.write_all(&key.0)?;
@@ -115,7 +131,8 @@ impl Cache {
 
     /// A name for the content of a file that is not hashed, because loading it takes less long.
     pub(crate) fn stand_in(&self, metadata: &Metadata) -> Option<Key> {
-        settled(metadata).then(|| Key(*blake3::hash(self.name(metadata).as_os_str().as_encoded_bytes()).as_bytes()))
+        self.is_settled(metadata)
+            .then(|| Key(*blake3::hash(self.name(metadata).as_os_str().as_encoded_bytes()).as_bytes()))
     }
 
     /// The file that holds the name of the content of a file with `metadata`.
@@ -212,12 +229,6 @@ impl Cache {
             }
         }
     }
-}
-
-/// Whether a later change of the file is sure to show in its times.
-fn settled(metadata: &Metadata) -> bool {
-    let changed = UNIX_EPOCH + Duration::from_secs(u64::try_from(metadata.ctime()).unwrap_or(u64::MAX / 4));
-    SystemTime::now().duration_since(changed).is_ok_and(|age| age > SETTLED)
 }
 
 /// Notes that a file was used. Failing to costs the entry its place, no more.
