@@ -27,10 +27,10 @@ const ENTRIES: u16 = 512;
 const TAKING_TABLE: u32 = 4;
 /// Entries of an L1 looked at together.
 const GROUP: usize = 8;
-/// Work units for a group's references.
-const TAKING: u32 = 12;
+/// Work units for the references of an entry of an L1.
+const TAKING_PAGE: u32 = 2;
 /// Work units for giving them up.
-const GIVING_UP: u32 = 16;
+const GIVING_UP_PAGE: u32 = 2;
 
 /// Why an operation on page tables ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -386,7 +386,7 @@ impl Mmu<'_> {
         let owner = PageOwner::Domain(self.domain);
         let (groups, _) = map::words(mfn).as_chunks::<GROUP>();
         let done = usize::from(from) / GROUP;
-        if budget.spend(groups.len().saturating_sub(done) as u32).is_err() {
+        if budget.spend(looking_at(groups.len().saturating_sub(done))).is_err() {
             return Err((from, MmuError::Preempted));
         }
         // A table that is partial within a group has references for the entries before.
@@ -394,9 +394,10 @@ impl Mmu<'_> {
         for (number, group) in groups.iter().enumerate().skip(done) {
             let first = core::mem::take(&mut skip);
             let mut left = present_in(group) >> first << first;
-            if left != 0 && budget.spend(TAKING).is_err() {
+            if left != 0 && budget.check().is_err() {
                 return Err(((number * GROUP + first) as u16, MmuError::Preempted));
             }
+            let mut taken = 0;
             while let Some((index, slot)) = next_of(group, &mut left) {
                 let entry = slot.load(Ordering::Relaxed);
                 let adjusted = validate::check(Level::L1, entry, &cx).and_then(|entry| {
@@ -407,7 +408,9 @@ impl Mmu<'_> {
                     Ok(_) => {}
                     Err(errno) => return Err(((number * GROUP + index) as u16, errno.into())),
                 }
+                taken += TAKING_PAGE;
             }
+            budget.charge(taken);
         }
         Ok(())
     }
@@ -518,7 +521,7 @@ fn demote_pages(mfn: Mfn, frame: &'static Frame, from: u16, budget: &mut Budget)
     let (groups, _) = map::words(mfn).as_chunks::<GROUP>();
     let end = usize::from(from);
     let mut number = end.div_ceil(GROUP);
-    if budget.spend(number as u32).is_err() {
+    if budget.spend(looking_at(number)).is_err() {
         frame.set_partial(from);
         return Err(MmuError::Preempted);
     }
@@ -528,16 +531,24 @@ fn demote_pages(mfn: Mfn, frame: &'static Frame, from: u16, budget: &mut Budget)
         // A table that is partial within a group has references for the entries before only.
         let held = end.saturating_sub(number * GROUP).min(GROUP);
         let mut left = present_in(group) & (1_u32 << held).wrapping_sub(1);
-        if left != 0 && budget.spend(GIVING_UP).is_err() {
+        if left != 0 && budget.check().is_err() {
             frame.set_partial((number * GROUP + held) as u16);
             return Err(MmuError::Preempted);
         }
+        let mut given_up = 0;
         while let Some((_, slot)) = next_of(group, &mut left) {
             let entry = slot.load(Ordering::Relaxed);
             put_mapped_page(validate::target(entry), entry & validate::WRITABLE != 0);
+            given_up += GIVING_UP_PAGE;
         }
+        budget.charge(given_up);
     }
     Ok(())
+}
+
+/// Work units for so many groups, before anything is done with what is in them.
+fn looking_at(groups: usize) -> u32 {
+    groups as u32 / 2
 }
 
 /// Which entries of a group are present, bit by index.
