@@ -472,6 +472,20 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_is_clean_until_somebody_gets_it() {
+        let frame = Frame::new();
+        frame.set_ram();
+        assert!(!frame.is_clean(), "nobody knows what is in memory at boot");
+        frame.set_clean();
+        frame.set_free_order(Some(3));
+        frame.set_free_order(None);
+        assert!(frame.is_clean(), "taken out of the allocator and put back");
+        frame.give(DomId::new(0));
+        frame.disown();
+        assert!(!frame.is_clean());
+    }
+
+    #[test]
     fn writable_excludes_tables() {
         let frame = frame();
         assert_eq!(frame.get_type(PageType::Writable), Ok(Taken::Retyped(PageType::None)));
