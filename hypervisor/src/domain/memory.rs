@@ -123,7 +123,12 @@ impl Domain {
                 return Ok(None);
             }
         }
-        let Some(first) = frame_table::alloc_zeroed_within(order, limit, budget)? else { return Ok(None) };
+        // The caller accounts for a single page.
+        let first = match order {
+            0 => frame_table::alloc_zeroed_page(limit),
+            _ => frame_table::alloc_zeroed_within(order, limit, budget)?,
+        };
+        let Some(first) = first else { return Ok(None) };
         let mut memory = self.memory.lock();
         // Once more: others may have been given pages meanwhile.
         if memory.is_closed || memory.tot_pages.saturating_add(1 << order) > memory.max_pages {

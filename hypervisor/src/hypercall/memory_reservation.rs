@@ -31,9 +31,12 @@ pub(super) fn max_order(caller: &Domain) -> u32 {
     if caller.is_control { MAX_ORDER_CONTROL } else { MAX_ORDER_GUEST }
 }
 
-/// Work units for an extent, without its zeros.
+/// Work units for an extent, without its zeros unless it is a single page.
 pub(super) fn cost(order: u32) -> u32 {
-    12_u32.saturating_add(frame_table::GIVING.saturating_mul(1_u32.checked_shl(order).unwrap_or(u32::MAX)))
+    match order {
+        0 => 14 + frame_table::ZEROING,
+        _ => 12_u32.saturating_add(frame_table::GIVING.saturating_mul(1_u32.checked_shl(order).unwrap_or(u32::MAX))),
+    }
 }
 
 /// The bound for frames that fit into `bits` of address; 0 bits means no bound.
@@ -47,6 +50,8 @@ struct Request {
     list: GuestHandle<u64>,
     extents: u64,
     order: u32,
+    /// Work units for an extent.
+    cost: u32,
     limit: Option<Mfn>,
 }
 
@@ -72,6 +77,7 @@ impl Request {
             list: reservation.extent_start,
             extents: reservation.nr_extents,
             order: reservation.extent_order,
+            cost: cost(reservation.extent_order),
             limit: limit(bits),
         })
     }
@@ -135,7 +141,7 @@ impl Progress {
 fn increase(request: &Request, index: u64, budget: &mut Budget) -> Result<bool, Preempted> {
     budget.check()?;
     let Some(first) = request.domain.alloc_pages(request.order, request.limit, budget)? else { return Ok(false) };
-    budget.charge(cost(request.order));
+    budget.charge(request.cost);
     Ok(request.list.is_null() || guest_access::write_at(request.list, index, &first.raw()).is_ok())
 }
 
@@ -144,7 +150,7 @@ fn populate(request: &Request, index: u64, budget: &mut Budget) -> Result<bool, 
     budget.check()?;
     let Ok(pfn) = guest_access::read_at(request.list, index) else { return Ok(false) };
     let Some(first) = request.domain.alloc_pages(request.order, request.limit, budget)? else { return Ok(false) };
-    budget.charge(cost(request.order));
+    budget.charge(request.cost);
     record(first, Pfn::new(pfn), request.order);
     Ok(guest_access::write_at(request.list, index, &first.raw()).is_ok())
 }

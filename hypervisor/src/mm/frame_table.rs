@@ -142,7 +142,19 @@ pub(crate) fn alloc_zeroed(order: u32, limit: Option<Mfn>) -> Option<Mfn> {
     alloc_zeroed_within(order, limit, &mut Budget::unlimited()).unwrap_or_default()
 }
 
-/// The same, as long as `budget` lasts. When it ends the frames are free again, but those that are full of zeros by then are known to
+/// Allocates one frame and fills it with zeros.
+pub(crate) fn alloc_zeroed_page(limit: Option<Mfn>) -> Option<Mfn> {
+    let number = BUDDY.lock().alloc(&mut Links, 0, limit.map(Mfn::raw))?;
+    let frame = Links::frame(number);
+    frame.set_free_order(None);
+    flush::everyone_since(frame.stamp());
+    if !frame.is_clean() {
+        map::zero(Mfn::new(number));
+    }
+    Some(Mfn::new(number))
+}
+
+/// Allocates frames and fills them with zeros as long as `budget` lasts. When it ends the frames are free again, but those that are full of zeros by then are known to
 /// be, and another try has that much less to do.
 pub(crate) fn alloc_zeroed_within(
     order: u32,
