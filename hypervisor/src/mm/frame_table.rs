@@ -154,8 +154,8 @@ pub(crate) fn alloc_zeroed_page(limit: Option<Mfn>) -> Option<Mfn> {
     Some(Mfn::new(number))
 }
 
-/// Allocates frames and fills them with zeros as long as `budget` lasts. When it ends the frames are free again, but those that are full of zeros by then are known to
-/// be, and another try has that much less to do.
+/// Allocates frames and fills them with zeros as long as `budget` lasts. When it ends the frames are free again, but those that are full of
+/// zeros by then are known to be, and another try has that much less to do.
 pub(crate) fn alloc_zeroed_within(
     order: u32,
     limit: Option<Mfn>,

@@ -5,9 +5,9 @@
 use super::Setup;
 use super::row::{Exception, Limit, Measured, Rows, Side, Targets};
 use crate::build;
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use harness::dom0::Hypervisor;
-use harness::guest;
+use harness::guest::{self, Verdict};
 use hypercalls::domctl::DomctlCmd;
 use hypercalls::event_channel::EventChannelOp;
 use hypercalls::grant_table::GrantTableOp;
@@ -54,6 +54,9 @@ pub(crate) fn run(setup: &Setup) -> Result<Rows> {
             setup.progress.say(&format!("latency: {name}, one of {}", guests.len()));
             let done = guest::run_on(&machine, Hypervisor::Xenolith, path, &setup.qemu, Duration::from_secs(120))
                 .with_context(|| format!("latency of {name}"))?;
+            if let Verdict::Silence(why) | Verdict::Failure(why) = &done.verdict {
+                bail!("latency of {name}: {why} (all of it: {})", done.log.display());
+            }
             let mut longest = longest.lock().unwrap_or_else(PoisonError::into_inner);
             done.console.lines().filter_map(parse).for_each(|(kind, ticks)| note(&mut longest, kind, ticks, &name));
         }

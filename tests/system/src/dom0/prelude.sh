@@ -61,6 +61,20 @@ ready() { within ${2:-120} said "$1" @domu-ready@; }
 # in_guest ADDRESS COMMAND: runs it there by the shell on the bridge
 in_guest() { echo "$2" | nc -w 10 "$1" 23; }
 answers() { ping -c 1 -W 1 "$1"; }
+# at_console SIGN COMMAND...: a domain's console in a terminal, without which some tools listen to nobody. Once SIGN is shown, what is
+# typed is done there, and Ctrl-] leaves.
+at_console() {
+    sign=$1; shift
+    : >/tmp/console
+    {
+        within 30 grep -q "$sign" /tmp/console
+        echo 'echo on the $((40 + 2))nd'
+        within 30 grep -q 'on the 42nd' /tmp/console
+        printf '\035'
+    } | timeout -s KILL 90 script -qefc "$*" /tmp/console >/dev/null 2>&1
+    same console-left $? 0
+    grep -q 'on the 42nd' /tmp/console && ok console || bad "console: $(tr '\n' '|' </tmp/console)"
+}
 # gone NAME: nothing by that name is listed
 gone() { ! xn domid "$1" >/dev/null 2>&1; }
 # room: free memory in MiB. Xenolith's heap counts as free: it has grown to what was needed at once, and keeps that for the next.

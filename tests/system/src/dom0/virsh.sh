@@ -103,17 +103,7 @@ same vcpuinfo-pinned "$(virsh vcpuinfo g | awk '/^CPU Affinity/ { print $3 }' | 
 shows dumpxml "<target dev='xvda' bus='xen'/>" virsh dumpxml g
 within 20 answers 10.76.0.5 && ok net || bad net
 
-# Its console, in a terminal: what is typed is done there, and Ctrl-] leaves.
-type_there() {
-    within 30 grep -q 'Escape character' /tmp/console
-    echo 'echo on the $((40 + 2))nd'
-    within 30 grep -q 'on the 42nd' /tmp/console
-    printf '\035'
-}
-: >/tmp/console
-type_there | timeout -s KILL 90 script -qefc 'virsh console g' /tmp/console >/dev/null 2>&1
-same console-left $? 0
-grep -q 'on the 42nd' /tmp/console && ok console || bad "console: $(tr '\n' '|' </tmp/console)"
+at_console 'Escape character' virsh console g
 
 # Memory by its balloon
 mem() { in_guest 10.76.0.5 "awk '/^MemTotal/ { print \$2 }' /proc/meminfo"; }
