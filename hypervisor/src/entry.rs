@@ -12,6 +12,7 @@ use core::sync::atomic::Ordering;
 
 use hypercalls::number::HypercallNumber;
 
+use crate::domain::end;
 use crate::domain::vcpu::{Vcpu, VcpuState};
 use crate::hypercall::dispatch;
 use crate::irq;
@@ -264,7 +265,8 @@ fn interrupt(cpu: &CpuLocal, vector: u8) {
             ipi::raise(cpu, softirq::TIMER);
         }
         irq::Action::Flush => flush::poll(),
-        irq::Action::Kick | irq::Action::Nothing => {}
+        irq::Action::Kick => end::interrupted(),
+        irq::Action::Nothing => {}
         irq::Action::Serial => ipi::raise(cpu, softirq::SERIAL),
         irq::Action::Guest(owner) => irq::guest::interrupt(owner),
     }
@@ -277,7 +279,7 @@ fn leave(cpu: &'static CpuLocal) -> *mut GuestRegs {
         let loaded = current(cpu);
         let next = match loaded {
             Some((vcpu, state)) => {
-                if !reschedule && vcpu.is_runnable() {
+                if !reschedule && vcpu.is_runnable() && !flush::is_kept(cpu) {
                     Next::Same
                 } else {
                     run::choose(cpu, Some((&vcpu, state)))
@@ -293,6 +295,10 @@ fn leave(cpu: &'static CpuLocal) -> *mut GuestRegs {
                 if let Some((vcpu, state)) = current(cpu) {
                     run::put_on(cpu, &vcpu, state);
                 }
+            }
+            Next::Keep => {
+                run::idle(cpu);
+                continue;
             }
             Next::Idle => {
                 give_up(cpu);

@@ -46,6 +46,8 @@ mod measured {
     static NOW: [Stretch; MAX_CPUS] = [const {
         Stretch { start: AtomicU64::new(0), vector_or_call: AtomicU64::new(0), operation: AtomicU64::new(0) }
     }; MAX_CPUS];
+    /// Of all stretches together, for each CPU.
+    static TOTAL: [AtomicU64; MAX_CPUS] = [const { AtomicU64::new(0) }; MAX_CPUS];
     static LONGEST: [AtomicU64; KINDS] = [const { AtomicU64::new(0) }; KINDS];
 
     /// Interrupts are off from here on, unless they were before: because of `what`, a vector or a hypercall's number (from
@@ -66,6 +68,12 @@ mod measured {
         }
     }
 
+    /// How long all stretches so far were, on all CPUs together, and what the counter says now.
+    pub(crate) fn print() {
+        let total: u64 = TOTAL.iter().map(|total| total.load(Ordering::Relaxed)).sum();
+        console::line(format_args!("latency-total {total} of {}", instr::rdtsc()));
+    }
+
     /// A guest goes on, or interrupts come.
     pub(crate) fn end(cpu: &CpuLocal) {
         let Some(stretch) = NOW.get(cpu.id().raw() as usize) else { return };
@@ -74,6 +82,9 @@ mod measured {
             return;
         }
         let ticks = instr::rdtsc().saturating_sub(start);
+        if let Some(total) = TOTAL.get(cpu.id().raw() as usize) {
+            total.fetch_add(ticks, Ordering::Relaxed);
+        }
         let (what, argument) =
             (stretch.vector_or_call.load(Ordering::Relaxed), stretch.operation.load(Ordering::Relaxed));
         let operation = if argument < OPERATIONS as u64 { argument } else { 0 };
@@ -98,3 +109,6 @@ pub(crate) const CALL: u64 = 1000;
 pub(crate) const WAKE: u64 = 500;
 
 pub(crate) use measured::{begin, end, operation};
+
+#[cfg(feature = "latency")]
+pub(crate) use measured::print;

@@ -25,6 +25,8 @@ pub(crate) enum Next {
     Same,
     /// Another one, which it must load.
     Load(Arc<Vcpu>),
+    /// Nothing, and the one it has loaded stays, since it may well be the next.
+    Keep,
     /// Nothing.
     Idle,
 }
@@ -92,7 +94,9 @@ fn expired(cpu: &CpuLocal, vcpu: &Arc<Vcpu>, timer: TimerId) {
 /// Asks the scheduler, and takes the vCPU that was loaded off the CPU if another is to run.
 pub(crate) fn choose(cpu: &CpuLocal, current: Option<(&Arc<Vcpu>, &mut VcpuState)>) -> Next {
     let now = time::system::now_ns();
+    let was_kept = flush::is_kept(cpu);
     if let Some((vcpu, _)) = &current
+        && !was_kept
         && !vcpu.is_runnable()
     {
         sched::block(&vcpu.sched);
@@ -104,15 +108,23 @@ pub(crate) fn choose(cpu: &CpuLocal, current: Option<(&Arc<Vcpu>, &mut VcpuState
     }
     let decision = sched::pick(cpu.id(), now);
     time::system::program(cpu.id(), decision.until, now);
-    match current {
-        Some((vcpu, _)) if decision.unit.as_ref().is_some_and(|unit| Arc::ptr_eq(unit, &vcpu.sched)) => {
+    if let Some((vcpu, state)) = current {
+        if decision.unit.as_ref().is_some_and(|unit| Arc::ptr_eq(unit, &vcpu.sched)) {
+            if was_kept {
+                resume(cpu, vcpu, state, now);
+            }
             return Next::Same;
         }
-        Some((vcpu, state)) => put_off(cpu, vcpu, state, now),
-        None => {}
-    }
-    if let Some(left) = decision.left {
-        sched::release(&left, now);
+        // The scheduler first: from then on whoever has a reason that it may not be kept tells this CPU.
+        if decision.unit.is_none() && sched::keep(&vcpu.sched) && vcpu.waits_for_event() {
+            if !was_kept {
+                keep(cpu, vcpu, now);
+            }
+            return Next::Keep;
+        }
+        put_off(cpu, vcpu, state, now);
+        // It was left now, or before it was kept.
+        sched::release(decision.left.as_deref().unwrap_or(&vcpu.sched), now);
     }
     match decision.unit.and_then(|unit| by_unit(unit.number())) {
         Some(vcpu) => Next::Load(vcpu),
@@ -120,9 +132,27 @@ pub(crate) fn choose(cpu: &CpuLocal, current: Option<(&Arc<Vcpu>, &mut VcpuState
     }
 }
 
+/// The vCPU has nothing to do, nor has the CPU.
+fn keep(cpu: &CpuLocal, vcpu: &Arc<Vcpu>, now: u64) {
+    vcpu.set_runstate(State::Blocked, now);
+    vcpu.on_cpu.store(false, Ordering::Release);
+    flush::keep_loaded(cpu);
+}
+
+/// The vCPU that was kept runs again.
+fn resume(cpu: &CpuLocal, vcpu: &Arc<Vcpu>, state: &VcpuState, now: u64) {
+    if flush::use_kept(cpu) {
+        switch::load_tables(state);
+    }
+    vcpu.on_cpu.store(true, Ordering::Release);
+    vcpu.set_runstate(State::Running, now);
+    vcpu.pending.fetch_or(pending::RUNSTATE, Ordering::AcqRel);
+}
+
 fn put_off(cpu: &CpuLocal, vcpu: &Arc<Vcpu>, state: &mut VcpuState, now: u64) {
     switch::save(state);
     switch::leave(cpu, vcpu);
+    flush::forget_kept(cpu);
     vcpu.set_runstate(
         if vcpu.is_runnable() {
             State::Runnable
@@ -203,7 +233,7 @@ fn write_pending(vcpu: &Arc<Vcpu>, state: &VcpuState) {
     }
 }
 
-/// Waits for an interrupt, with nothing loaded. Interrupts are handled on the way (`entry.rs`).
+/// Waits for an interrupt, with nothing running. Interrupts are handled on the way (`entry.rs`).
 pub(crate) fn idle(cpu: &CpuLocal) {
     if cpu.softirqs.load(Ordering::Acquire) == 0 {
         latency::end(cpu);

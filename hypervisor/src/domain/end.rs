@@ -4,12 +4,14 @@
 //! Whoever drops such a use may hold any lock, so it only leaves a note ([`look_soon`]); the CPU looks before it returns to a guest.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use hypercalls::ids::Virq;
 
+use crate::budget::{Budget, Preempted};
 use crate::domain::lifecycle::Stage;
 use crate::domain::{Domain, DomainRef, events, grants, table, units};
+use crate::x86::ipi;
 use crate::x86::percpu::{self, softirq};
 
 impl Domain {
@@ -31,6 +33,16 @@ pub(crate) fn look() {
     }
 }
 
+/// Some domain's end took too long for one stretch without interrupts.
+static GOES_ON: AtomicBool = AtomicBool::new(false);
+
+/// This CPU was interrupted, perhaps so that it goes on with the end of a domain.
+pub(crate) fn interrupted() {
+    if GOES_ON.load(Ordering::Relaxed) && GOES_ON.swap(false, Ordering::AcqRel) {
+        look_soon();
+    }
+}
+
 /// Ends a dead domain unless somebody still uses something of it. Called without locks.
 pub(crate) fn finish(domain: &DomainRef) {
     {
@@ -38,14 +50,28 @@ pub(crate) fn finish(domain: &DomainRef) {
         if *stage != Stage::Dead || !grants::retire(domain) || !domain.memory.lock().is_empty() {
             return;
         }
+        if let Err(Preempted) = free_vcpus(domain, &mut Budget::new()) {
+            // Interrupts come first: this one when the CPU opens them.
+            GOES_ON.store(true, Ordering::Release);
+            ipi::kick(percpu::this());
+            return;
+        }
         *stage = stage.next();
     }
     drop(table::remove(domain.id));
-    // They refer to the domain, and it to them. One that a toolstack added while the end began never ran.
-    for vcpu in domain.take_vcpus() {
+    events::notify_global_virq(Virq::DOM_EXC);
+}
+
+/// Lets go of the vCPUs, which refer to the domain, and it to them.
+pub(crate) fn free_vcpus(domain: &Domain, budget: &mut Budget) -> Result<(), Preempted> {
+    /// What one costs in work units.
+    const VCPU: u32 = 32;
+    loop {
+        budget.spend(VCPU)?;
+        let Some(vcpu) = domain.take_vcpu() else { return Ok(()) };
+        // The end began with this.
         if !units::unregister(&vcpu) {
             log::error!("domain {} is gone, but its vCPU {} is on a CPU", domain.id.raw(), vcpu.id.raw());
         }
     }
-    events::notify_global_virq(Virq::DOM_EXC);
 }

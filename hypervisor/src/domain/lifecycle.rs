@@ -20,6 +20,8 @@ pub(crate) enum Stage {
     Pages,
     /// The grants of others that its page tables led to are given back.
     Mappings,
+    /// Its vCPUs are freed, unless somebody still uses its pages: it can be looked at until that ends.
+    Remains,
     /// Nothing is left to do but to wait for those who still use its pages.
     Dead,
     /// It is in no table any more.
@@ -35,7 +37,8 @@ impl Stage {
             Self::Events => Self::Contexts,
             Self::Contexts => Self::Pages,
             Self::Pages => Self::Mappings,
-            Self::Mappings => Self::Dead,
+            Self::Mappings => Self::Remains,
+            Self::Remains => Self::Dead,
             Self::Dead | Self::Gone => Self::Gone,
         }
     }
@@ -92,7 +95,7 @@ mod tests {
             seen.push(stage);
             stage = stage.next();
         }
-        assert_eq!(seen.len(), 7);
+        assert_eq!(seen.len(), 8);
         assert_eq!(Stage::Gone.next(), Stage::Gone);
     }
 

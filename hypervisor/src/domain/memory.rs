@@ -2,6 +2,7 @@
 //! The pages a domain owns: their list, their number, the limit; allocation and release.
 #![forbid(unsafe_code)]
 
+use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use hypercalls::errno::Errno;
@@ -29,6 +30,8 @@ pub(crate) struct Memory {
     pub(crate) max_pages: u64,
     /// Free pages that are set aside for it (`XENMEM_claim_pages`); part of [`CLAIMED`].
     pub(crate) claimed: u64,
+    /// Pages on `head`'s list that were taken from it (`Frame::steal`) and are to be freed.
+    leaving: Vec<Mfn>,
 }
 
 /// Free pages that no domain gets.
@@ -48,12 +51,8 @@ impl Memory {
             tot_pages: 0,
             max_pages: u64::from(u32::MAX),
             claimed: 0,
+            leaving: Vec::new(),
         }
-    }
-
-    fn link(&mut self, mfn: Mfn, frame: &Frame) {
-        push(&mut self.head, mfn, frame);
-        self.tot_pages += 1;
     }
 
     fn unlink(&mut self, frame: &Frame) {
@@ -75,14 +74,26 @@ impl Memory {
 
     /// Unused frames become pages of `owner`, whose list this is.
     fn take_in(&mut self, owner: DomId, first: Mfn, order: u32) {
-        for number in first.raw()..first.raw() + (1 << order) {
-            let mfn = Mfn::new(number);
-            if let Some(frame) = frame_table::frame(mfn) {
-                m2p::clear(mfn);
-                frame.give(owner);
-                self.link(mfn, frame);
-            }
+        let count = 1_u64 << order;
+        let Some([others @ .., last]) = frame_table::frames(first, count) else { return };
+        m2p::set_many(first, count, None);
+        let mut before = 0;
+        let mut number = first.raw() as u32;
+        for frame in others {
+            frame.give(owner);
+            frame.prev.store(before, Ordering::Relaxed);
+            before = number;
+            number = number.wrapping_add(1);
+            frame.next.store(number, Ordering::Relaxed);
         }
+        last.give(owner);
+        last.prev.store(before, Ordering::Relaxed);
+        last.next.store(self.head, Ordering::Relaxed);
+        if let Some(old) = frame_table::frame(Mfn::new(self.head.into())).filter(|_| self.head != 0) {
+            old.prev.store(number, Ordering::Relaxed);
+        }
+        self.head = first.raw() as u32;
+        self.tot_pages += count;
     }
 
     /// A page that was not given up yet.
@@ -94,6 +105,15 @@ impl Memory {
     pub(crate) fn is_empty(&self) -> bool {
         self.tot_pages == 0 && self.shared_pages == 0
     }
+}
+
+/// The last of a list, which keeps no room once it is empty.
+fn pop(list: &mut Vec<Mfn>) -> Option<Mfn> {
+    let last = list.pop();
+    if list.is_empty() {
+        *list = Vec::new();
+    }
+    last
 }
 
 /// Puts a page in front of a list.
@@ -172,7 +192,7 @@ impl Domain {
         Ok(())
     }
 
-    /// Takes over the allocation's reference of a page that nothing uses; [`put_page`] then frees it, and
+    /// Takes over the allocation's reference of a page that nothing uses; [`Self::leave`] or [`put_page`] then frees it, and
     /// [`Self::keep_page`] undoes it. EINVAL: not a page of this domain, or in use.
     pub(crate) fn steal_page(&self, mfn: Mfn) -> Result<(), Errno> {
         let frame = frame_table::ram(mfn).ok_or(Errno::EINVAL)?;
@@ -183,6 +203,23 @@ impl Domain {
     pub(crate) fn keep_page(mfn: Mfn) {
         if let Some(frame) = frame_table::ram(mfn) {
             frame.set_allocated();
+        }
+    }
+
+    /// Pages taken by [`Self::steal_page`] are to be freed by [`Self::free_leaving`]: more than can be done at once.
+    pub(crate) fn leave(&self, stolen: &mut Vec<Mfn>) {
+        self.memory.lock().leaving.append(stolen);
+    }
+
+    /// Frees pages that were given to [`Self::leave`] as long as the budget lasts, a page for `cost`.
+    pub(crate) fn free_leaving(&self, cost: u32, budget: &mut Budget) -> Result<(), Preempted> {
+        loop {
+            // Its memory goes with the last of them.
+            let Some(mfn) = pop(&mut self.memory.lock().leaving) else { return Ok(()) };
+            if let Some(frame) = frame_table::ram(mfn) {
+                put_page(mfn, frame);
+            }
+            budget.spend(cost)?;
         }
     }
 

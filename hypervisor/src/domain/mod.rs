@@ -218,9 +218,9 @@ impl Domain {
         look(&self.vcpus.lock())
     }
 
-    /// Lets go of the vCPUs, which refer back to the domain; at its end.
-    pub(crate) fn take_vcpus(&self) -> Vec<Arc<Vcpu>> {
-        core::mem::take(&mut *self.vcpus.lock())
+    /// Lets go of the last of the vCPUs; at the domain's end.
+    pub(crate) fn take_vcpu(&self) -> Option<Arc<Vcpu>> {
+        self.vcpus.lock().pop()
     }
 
     /// Marks the beginning of its end; `false`: it had begun.

@@ -59,7 +59,7 @@ pub(crate) struct Vcpu {
     pub(crate) sched: Arc<Unit>,
     /// The CPU it is on, or last was on.
     pub(crate) cpu: AtomicU32,
-    /// It is on that CPU now (running, or kept there while the CPU idles).
+    /// It runs on that CPU now.
     pub(crate) on_cpu: AtomicBool,
     /// Reasons not to run, bits of [`pause`].
     pub(crate) pause_flags: AtomicU32,
@@ -288,7 +288,14 @@ impl Vcpu {
             && self.domain.pause_count.load(Ordering::Acquire) == 0
     }
 
-    /// Does it wait for an event (and nothing else keeps it)?
+    /// Does it wait for an event and for nothing else?
+    pub(crate) fn waits_for_event(&self) -> bool {
+        self.is_blocked()
+            && self.pause_count.load(Ordering::Acquire) == 0
+            && self.domain.pause_count.load(Ordering::Acquire) == 0
+    }
+
+    /// Does it wait for an event (and is not down)?
     pub(crate) fn is_blocked(&self) -> bool {
         self.pause_flags.load(Ordering::Acquire) & (pause::DOWN | pause::BLOCKED) == pause::BLOCKED
     }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! memory_op (12), XENMEM_exchange: pages are replaced by others that lie lower or are contiguous.
 //!
-//! Works in chunks of the larger of the two extent orders. A chunk's old pages are taken, its new ones allocated; only then
-//! does anything change, so that a failed chunk leaves everything as it was.
+//! Works in chunks of the larger of the two extent orders. A chunk's new pages are allocated, which may take several attempts, its old ones
+//! taken; only then does anything change, so that a failed chunk leaves everything as it was. The old pages are freed bit by bit, before the
+//! next chunk, the next exchange of the domain, or with the domain.
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use alloc::vec;
 use alloc::vec::Vec;
 
 use hypercalls::errno::Errno;
@@ -14,14 +16,17 @@ use hypercalls::handle::GuestHandle;
 use hypercalls::memory::{MemoryExchange, MemoryReservation, address_bits};
 
 use crate::budget::{Budget, Preempted};
-use crate::domain::memory::put_page;
 use crate::domain::{Domain, DomainRef};
-use crate::hypercall::memory_reservation::{cost, limit, max_order, record};
+use crate::hypercall::memory_reservation::{RELEASE, limit, max_order};
 use crate::hypercall::{Args, Cx, HypercallResult, Outcome};
-use crate::mm::frame_table;
 use crate::mm::guest_access;
+use crate::mm::{frame_table, m2p};
 use crate::x86::uaccess;
+use zerocopy::IntoBytes;
 
+/// Work units for a chunk, and for a page of it that changes hands.
+const CHUNK: u32 = 12;
+const GIVING: u32 = 2;
 /// Offset of `nr_exchanged`, the only field that is written back.
 const NR_EXCHANGED: u64 = 0x40;
 
@@ -78,78 +83,98 @@ impl Exchange {
     /// Exchanges chunk `index`. EFAULT, EINVAL (a page that is in use or not the domain's), ENOMEM. Interrupted, nothing has changed.
     fn chunk(&self, index: u64, budget: &mut Budget) -> Result<Result<(), Errno>, Preempted> {
         budget.check()?;
-        let stolen = match self.steal(index) {
+        let new = self.allocate(budget)?;
+        budget.charge(CHUNK.saturating_add(GIVING.saturating_mul(1 << self.order())));
+        Ok(self.swap(index, new))
+    }
+
+    fn swap(&self, index: u64, new: Option<Vec<Block>>) -> Result<(), Errno> {
+        let mut stolen = match self.steal(index) {
             Ok(stolen) => stolen,
-            Err(errno) => return Ok(Err(errno)),
-        };
-        let new = match self.allocate(budget) {
-            Ok(Some(new)) => new,
-            none => {
-                keep(&stolen);
-                return none.map(|_| Err(Errno::ENOMEM));
+            Err(errno) => {
+                give_back(new.unwrap_or_default());
+                return Err(errno);
             }
         };
-        budget.charge(cost(self.order()));
-        for mfn in stolen {
-            if let Some(frame) = frame_table::ram(mfn) {
-                put_page(mfn, frame);
+        let Some(new) = new else {
+            keep(&stolen);
+            return Err(Errno::ENOMEM);
+        };
+        self.domain.leave(&mut stolen);
+        let order = self.output.extent_order;
+        let mut extents = Vec::new();
+        for block in new {
+            if !self.domain.assign_pages(block.first, block.order) {
+                frame_table::free(block.first, block.order);
+                return Err(Errno::EINVAL);
             }
+            let end = block.first.raw().saturating_add(1 << block.order);
+            extents.extend((block.first.raw()..end).step_by(1 << order));
         }
-        let first = index << self.output_shift;
-        let mut result = Ok(());
-        for (extent, mfn) in (first..).zip(new) {
-            if !self.domain.assign_pages(mfn, self.output.extent_order) {
-                frame_table::free(mfn, self.output.extent_order);
-                result = Err(Errno::EINVAL);
-                continue;
-            }
-            result = result.and_then(|()| {
-                let pfn = Pfn::new(guest_access::read_at(self.output.extent_start, extent)?);
-                record(mfn, pfn, self.output.extent_order);
-                guest_access::write_at(self.output.extent_start, extent, &mfn.raw())
-            });
+        let place = self.output.extent_start.addr().wrapping_add((index << self.output_shift).wrapping_mul(8));
+        let mut pfns = vec![0_u64; extents.len()];
+        guest_access::read_slice(GuestHandle::new(place), &mut pfns)?;
+        for (mfn, pfn) in extents.iter().zip(pfns) {
+            m2p::set_many(Mfn::new(*mfn), 1 << order, Some(Pfn::new(pfn)));
         }
-        Ok(result)
+        guest_access::write_bytes(place, extents.as_bytes())
     }
 
     /// Takes the old pages of a chunk, all or none.
     fn steal(&self, index: u64) -> Result<Vec<Mfn>, Errno> {
-        let mut stolen = Vec::new();
-        let first = index << self.input_shift;
-        for extent in first..first.saturating_add(1 << self.input_shift) {
-            let taken = guest_access::read_at(self.input.extent_start, extent).and_then(|start: u64| {
-                let end = start.checked_add(1 << self.input.extent_order).ok_or(Errno::EINVAL)?;
-                (start..end).map(Mfn::new).try_for_each(|mfn| {
-                    self.domain.steal_page(mfn)?;
-                    stolen.push(mfn);
-                    Ok(())
-                })
-            });
-            if let Err(errno) = taken {
+        let place = self.input.extent_start.addr().wrapping_add((index << self.input_shift).wrapping_mul(8));
+        let mut extents = vec![0_u64; 1 << self.input_shift];
+        guest_access::read_slice(GuestHandle::new(place), &mut extents)?;
+        let mut stolen = Vec::with_capacity(1 << self.order());
+        let taken = extents.iter().try_for_each(|start| {
+            let end = start.checked_add(1 << self.input.extent_order).ok_or(Errno::EINVAL)?;
+            (*start..end).map(Mfn::new).try_for_each(|mfn| {
+                self.domain.steal_page(mfn)?;
+                stolen.push(mfn);
+                Ok(())
+            })
+        });
+        match taken {
+            Ok(()) => Ok(stolen),
+            Err(errno) => {
                 keep(&stolen);
-                return Err(errno);
+                Err(errno)
             }
         }
-        Ok(stolen)
     }
 
-    /// The new extents of a chunk, all or none.
-    fn allocate(&self, budget: &mut Budget) -> Result<Option<Vec<Mfn>>, Preempted> {
+    /// Zeroed memory for a chunk's new extents, in blocks as large as there are; all or none.
+    fn allocate(&self, budget: &mut Budget) -> Result<Option<Vec<Block>>, Preempted> {
         let below = limit(address_bits(self.output.mem_flags.raw()));
-        let order = self.output.extent_order;
-        let mut new = Vec::new();
-        for _ in 0..1_u64 << self.output_shift {
+        let mut new: Vec<Block> = Vec::new();
+        let mut missing = 1_u64 << self.order();
+        let mut order = self.order();
+        while missing != 0 {
             match frame_table::alloc_zeroed_within(order, below, budget) {
-                Ok(Some(mfn)) => new.push(mfn),
+                Ok(Some(first)) => {
+                    new.push(Block { first, order });
+                    missing = missing.saturating_sub(1 << order);
+                }
+                Ok(None) if order > self.output.extent_order => order = order.saturating_sub(1),
                 none => {
-                    for mfn in new {
-                        frame_table::free_zeroed(mfn, order);
-                    }
+                    give_back(new);
                     return none.map(|_| None);
                 }
             }
         }
         Ok(Some(new))
+    }
+}
+
+/// New frames that follow each other.
+struct Block {
+    first: Mfn,
+    order: u32,
+}
+
+fn give_back(new: Vec<Block>) {
+    for block in new {
+        frame_table::free_zeroed(block.first, block.order);
     }
 }
 
@@ -173,8 +198,13 @@ pub(super) fn exchange(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
     };
     let mut result = Ok(());
     let mut index = request.nr_exchanged >> exchange.input_shift;
-    while index < exchange.chunks() {
-        let Ok(done) = exchange.chunk(index, &mut cx.budget) else {
+    loop {
+        // Those of the chunk before, too.
+        let freed = exchange.domain.free_leaving(RELEASE, &mut cx.budget);
+        if index >= exchange.chunks() && freed.is_ok() {
+            break;
+        }
+        let Ok(done) = freed.and_then(|()| exchange.chunk(index, &mut cx.budget)) else {
             guest_access::write(progress, &(index << exchange.input_shift))?;
             return Ok(Outcome::Preempted(*args));
         };

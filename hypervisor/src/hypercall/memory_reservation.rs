@@ -24,7 +24,7 @@ const MAX_ORDER_GUEST: u32 = 9;
 const MAX_EXTENTS: u64 = (u32::MAX >> MemoryOp::EXTENT_SHIFT) as u64;
 const PAGE_SHIFT: u32 = 12;
 /// Work units for a page that is given up.
-const RELEASE: u32 = 10;
+pub(super) const RELEASE: u32 = 10;
 
 /// Largest extent order that the caller may use.
 pub(super) fn max_order(caller: &Domain) -> u32 {
@@ -32,7 +32,7 @@ pub(super) fn max_order(caller: &Domain) -> u32 {
 }
 
 /// Work units for an extent, without its zeros unless it is a single page.
-pub(super) fn cost(order: u32) -> u32 {
+fn cost(order: u32) -> u32 {
     match order {
         0 => 14 + frame_table::ZEROING,
         _ => 12_u32.saturating_add(frame_table::GIVING.saturating_mul(1_u32.checked_shl(order).unwrap_or(u32::MAX))),
@@ -151,7 +151,7 @@ fn populate(request: &Request, index: u64, budget: &mut Budget) -> Result<bool, 
     let Ok(pfn) = guest_access::read_at(request.list, index) else { return Ok(false) };
     let Some(first) = request.domain.alloc_pages(request.order, request.limit, budget)? else { return Ok(false) };
     budget.charge(request.cost);
-    record(first, Pfn::new(pfn), request.order);
+    m2p::set_many(first, 1 << request.order, Some(Pfn::new(pfn)));
     Ok(guest_access::write_at(request.list, index, &first.raw()).is_ok())
 }
 
@@ -167,13 +167,6 @@ fn release(request: &Request, at: &mut Progress, budget: &mut Budget) -> Result<
         at.pages = at.pages.saturating_add(1);
     }
     Ok(true)
-}
-
-/// Frames `mfn ..` become guest frames `pfn ..`.
-pub(super) fn record(mfn: Mfn, pfn: Pfn, order: u32) {
-    for index in 0..1_u64 << order.min(MAX_ORDER_CONTROL) {
-        m2p::set(Mfn::new(mfn.raw().wrapping_add(index)), Pfn::new(pfn.raw().wrapping_add(index)));
-    }
 }
 
 #[cfg(test)]

@@ -288,14 +288,14 @@ fn cpus_of(cx: &Cx<'_>, bitmap: GuestHandle<u8>) -> Result<u64, Errno> {
     let mut bytes = [0_u8; 16];
     let len = (cx.domain().vcpus_with(<[_]>::len)).div_ceil(8).min(bytes.len());
     guest_access::read_bytes(bitmap.addr(), bytes.get_mut(..len).ok_or(Errno::EINVAL)?)?;
-    Ok(cx.domain().vcpus_with(|vcpus| running_on(vcpus, &bytes)))
+    Ok(cx.domain().vcpus_with(|vcpus| last_on(vcpus, &bytes)) & cx.domain().dirty_cpus())
 }
 
-fn running_on(vcpus: &[Arc<Vcpu>], bitmap: &[u8]) -> u64 {
+fn last_on(vcpus: &[Arc<Vcpu>], bitmap: &[u8]) -> u64 {
     let mut cpus = 0;
     for (byte, of_byte) in bitmap.iter().zip(vcpus.chunks(8)) {
         for (bit, vcpu) in of_byte.iter().enumerate() {
-            if byte >> bit & 1 != 0 && vcpu.on_cpu.load(Ordering::Acquire) {
+            if byte >> bit & 1 != 0 {
                 cpus |= 1 << (vcpu.cpu.load(Ordering::Relaxed) & 63);
             }
         }

@@ -44,6 +44,8 @@ const KEYS: &[Key] = &[
     key('l', "what is used, and by whom", usage::print),
     key('m', "memory", memory),
     key('n', "NMI counts", nmis),
+    #[cfg(feature = "latency")]
+    key('o', "time in the hypervisor", crate::latency::print),
     key('p', "what programs asked for", census::print),
     key('q', "domains and vCPUs", domains),
     key('r', "run queues", run_queues),

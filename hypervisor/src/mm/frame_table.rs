@@ -20,7 +20,7 @@ use crate::sync::{Rank, SpinLock};
 /// What zeroing a page costs in work units.
 pub(crate) const ZEROING: u32 = 12;
 /// What it costs to give a page to somebody, apart from that.
-pub(crate) const GIVING: u32 = 2;
+pub(crate) const GIVING: u32 = 1;
 
 static MAX_PAGE: AtomicU64 = AtomicU64::new(0);
 static TOTAL: AtomicU64 = AtomicU64::new(0);
@@ -49,6 +49,16 @@ pub(crate) fn frame(mfn: Mfn) -> Option<&'static Frame> {
     }
     // SAFETY: `init` promised records for every number below `max_page`; all fields are atomics.
     Some(unsafe { &*(FRAME_TABLE_START as *const Frame).add(mfn.raw() as usize) })
+}
+
+/// The records of frames that follow each other.
+pub(crate) fn frames(first: Mfn, count: u64) -> Option<&'static [Frame]> {
+    let start = frame(first)?;
+    if count > max_page() - first.raw() {
+        return None;
+    }
+    // SAFETY: `init` promised records for every number below `max_page`, and these are; all fields are atomics.
+    Some(unsafe { core::slice::from_raw_parts(start, count as usize) })
 }
 
 /// The record of a frame that holds memory; `None` for devices, firmware and holes.
@@ -116,25 +126,25 @@ pub(crate) fn free_frames() -> u64 {
 
 /// Takes 2^order frames from the allocator, aligned to their size, below `limit` if given; the first of them. No CPU has stale
 /// translations of them when this returns.
-fn take_out(order: u32, limit: Option<Mfn>) -> Option<u64> {
-    let mfn = BUDDY.lock().alloc(&mut Links, order, limit.map(Mfn::raw))?;
-    let mut newest = None::<u32>;
-    for number in mfn..mfn + (1 << order) {
-        let frame = Links::frame(number);
+fn take_out(order: u32, limit: Option<Mfn>) -> Option<(Mfn, &'static [Frame])> {
+    let mfn = Mfn::new(BUDDY.lock().alloc(&mut Links, order, limit.map(Mfn::raw))?);
+    let block = frames(mfn, 1 << order)?;
+    let mut newest = block.first()?.stamp();
+    for frame in block {
         frame.set_free_order(None);
         let stamp = frame.stamp();
-        newest = Some(newest.map_or(stamp, |newest| if stamp.wrapping_sub(newest) < 1 << 31 { stamp } else { newest }));
+        if stamp.wrapping_sub(newest) < 1 << 31 {
+            newest = stamp;
+        }
     }
-    if let Some(stamp) = newest {
-        flush::everyone_since(stamp);
-    }
-    Some(mfn)
+    flush::everyone_since(newest);
+    Some((mfn, block))
 }
 
 /// Allocates 2^order frames, aligned to their size, below `limit` if given. Contents are whatever they were; no CPU has
 /// stale translations of them when this returns.
 pub(crate) fn alloc(order: u32, limit: Option<Mfn>) -> Option<Mfn> {
-    take_out(order, limit).map(Mfn::new)
+    take_out(order, limit).map(|(mfn, _)| mfn)
 }
 
 /// Allocates frames and fills them with zeros.
@@ -161,14 +171,13 @@ pub(crate) fn alloc_zeroed_within(
     limit: Option<Mfn>,
     budget: &mut Budget,
 ) -> Result<Option<Mfn>, Preempted> {
-    let Some(first) = take_out(order, limit) else { return Ok(None) };
-    for number in first..first + (1 << order) {
-        let frame = Links::frame(number);
+    let Some((first, block)) = take_out(order, limit) else { return Ok(None) };
+    for (number, frame) in (first.raw()..).zip(block) {
         if frame.is_clean() {
             continue;
         }
         if let Err(preempted) = budget.spend(ZEROING) {
-            free_again(Mfn::new(first), order);
+            free_again(first, order);
             return Err(preempted);
         }
         map::zero(Mfn::new(number));
@@ -176,10 +185,10 @@ pub(crate) fn alloc_zeroed_within(
     }
     // The rest is done in one piece.
     if !budget.has_room_for(GIVING << order) {
-        free_again(Mfn::new(first), order);
+        free_again(first, order);
         return Err(Preempted);
     }
-    Ok(Some(Mfn::new(first)))
+    Ok(Some(first))
 }
 
 /// Gives back frames that nobody has used since they were taken out.

@@ -29,6 +29,17 @@ pub(crate) fn set(mfn: Mfn, pfn: Pfn) {
     }
 }
 
+/// Says that `count` frames from `mfn` on are the guest frames from `pfn` on; without one, that they are nobody's.
+pub(crate) fn set_many(mfn: Mfn, count: u64, pfn: Option<Pfn>) {
+    let Some(start) = entry(mfn).filter(|_| count <= frame_table::max_page() - mfn.raw()) else { return };
+    // SAFETY: as in `entry`; all of them are below `max_page`.
+    let entries = unsafe { core::slice::from_raw_parts(start, count as usize) };
+    match pfn {
+        Some(pfn) => entries.iter().zip(pfn.raw()..).for_each(|(entry, pfn)| entry.store(pfn, Ordering::Relaxed)),
+        None => entries.iter().for_each(|entry| entry.store(INVALID, Ordering::Relaxed)),
+    }
+}
+
 /// `mfn` is nobody's.
 pub(crate) fn clear(mfn: Mfn) {
     if let Some(entry) = entry(mfn) {

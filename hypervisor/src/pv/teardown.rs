@@ -68,6 +68,8 @@ fn work(domain: &Domain, stage: Stage, budget: &mut Budget) -> Result<(), Preemp
         }
         Stage::Pages => return give_up_pages(domain, budget),
         Stage::Mappings => return release_mappings(domain, budget),
+        Stage::Remains if domain.memory.lock().tot_pages == 0 => return end::free_vcpus(domain, budget),
+        Stage::Remains => {}
         Stage::Dead | Stage::Gone => {}
     }
     Ok(())
@@ -173,6 +175,7 @@ fn release_mappings(domain: &Domain, budget: &mut Budget) -> Result<(), Preempte
 /// Takes down what is left of its page tables, and ends the allocation of every page. A page is free when the last table, own or
 /// foreign, that maps it is gone.
 fn give_up_pages(domain: &Domain, budget: &mut Budget) -> Result<(), Preempted> {
+    domain.free_leaving(PAGE_COST, budget)?;
     loop {
         budget.spend(PAGE_COST)?;
         let Some(mfn) = domain.memory.lock().first() else { return Ok(()) };

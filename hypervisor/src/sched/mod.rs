@@ -95,6 +95,11 @@ pub(crate) fn pick(cpu: CpuId, now: u64) -> Decision {
     decision
 }
 
+/// This CPU is idle and keeps the registers of the unit that it left; `false`: it must let go of it.
+pub(crate) fn keep(unit: &Unit) -> bool {
+    scheduler().keep(unit)
+}
+
 /// This CPU has let go of a unit.
 pub(crate) fn release(unit: &Unit, now: u64) {
     tell(scheduler().release(unit, now));

@@ -234,9 +234,23 @@ impl Scheduler {
         if unit.is(Flag::Held) {
             // Until its old CPU has let go of it, nobody else can take it: then `release` finds a place.
             shard.enqueue(unit.clone(), &self.board);
-            return CpuMask::EMPTY;
+            if !unit.is(Flag::Kept) {
+                return CpuMask::EMPTY;
+            }
+            // Where that one has been told of somebody else already, there is one of them for another CPU.
+            let idle = self.board.claim_idle(CpuMask::ALL, unit.cpu()).map_or(CpuMask::EMPTY, CpuMask::only);
+            return idle.or(CpuMask::only(unit.cpu()));
         }
         self.put(unit.cpu(), &mut shard, unit.clone(), now)
+    }
+
+    /// The CPU that has just left a unit, and is idle now, keeps its registers instead of releasing it: it is told if the unit wakes up,
+    /// or is blocked once more. `false`: the unit is wanted again, release it.
+    pub(crate) fn keep(&self, unit: &Unit) -> bool {
+        let Some(_shard) = self.lock_of(unit) else { return false };
+        let may_be = unit.is(Flag::Held) && !unit.is(Flag::Runnable);
+        unit.set(Flag::Kept, may_be);
+        may_be
     }
 
     /// The unit does not want to run any more. If it is on a CPU, that CPU must [`Scheduler::pick`]; it is returned.
@@ -244,10 +258,13 @@ impl Scheduler {
         let Some(mut shard) = self.lock_of(unit) else { return CpuMask::EMPTY };
         unit.set(Flag::Runnable, false);
         // The caller has another reference: nothing is freed under the lock.
-        if shard.dequeue(unit, &self.board).is_some() || !shard.is_current(unit) {
-            return CpuMask::EMPTY;
+        let waited = shard.dequeue(unit, &self.board).is_some();
+        // Whoever keeps it must ask itself whether it still may.
+        if unit.is(Flag::Kept) || !waited && shard.is_current(unit) {
+            CpuMask::only(unit.cpu())
+        } else {
+            CpuMask::EMPTY
         }
-        CpuMask::only(unit.cpu())
     }
 
     /// The unit that `cpu` runs lets others go first, at the next [`Scheduler::pick`]. It keeps its share. `false`: nobody else is there.

@@ -137,6 +137,7 @@ impl Shard {
     /// A unit's registers are saved: others may have it.
     pub(super) fn release(&mut self, unit: &Unit) {
         unit.set(Flag::Held, false);
+        unit.set(Flag::Kept, false);
     }
 
     /// The waiting unit that should run here next, with its virtual time. Those whose groups may not run are put aside.
@@ -299,6 +300,7 @@ impl Shard {
                 board.advance_clock(self.cpu, unit.vtime());
             }
             unit.set(Flag::Held, true);
+            unit.set(Flag::Kept, false);
             unit.set(Flag::Woken, false);
             unit.group().note_running(true);
             (self.slice_end, self.slice_vtime) = (self.slice_from(unit, now, board), unit.vtime());

@@ -27,6 +27,8 @@ pub(super) enum Flag {
     Retired = 16,
     /// It is on its CPU's list of those whose group has used up its allowance.
     Parked = 32,
+    /// It is held by a CPU that is idle.
+    Kept = 64,
 }
 
 /// A unit. It belongs to one CPU at a time, whose lock guards everything here that changes; the fields are atomic because others

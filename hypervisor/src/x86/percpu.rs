@@ -4,7 +4,7 @@
 // UNSAFETY: turns the stack pointer into a reference to the block it lies in.
 #![expect(unsafe_code, reason = "per-CPU data is found from the stack pointer")]
 
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use crate::config::{CPU_BLOCK_BYTES, MAX_CPUS};
 use crate::x86::gdt::Tss;
@@ -63,6 +63,8 @@ pub(crate) struct CpuLocal {
     pub(crate) interrupts: AtomicU64,
     /// NMIs seen.
     pub(crate) nmis: AtomicU64,
+    /// Whether it is idle with a vCPU's tables loaded, one of [`kept`].
+    pub(crate) kept: AtomicU8,
     /// Sequence of this CPU's flush mailbox: requests posted.
     pub(crate) flush_posted: AtomicUsize,
     /// Sequence answered.
@@ -150,6 +152,16 @@ pub(crate) fn adopt(block: &'static mut [u8; CPU_BLOCK_BYTES], cpu: CpuId, apic_
 }
 
 const _: () = assert!(size_of::<CpuLocal>() < 0x4000);
+
+/// What [`CpuLocal::kept`] says.
+pub(crate) mod kept {
+    /// A vCPU runs there, or none is loaded.
+    pub(crate) const NOTHING: u8 = 0;
+    /// One is loaded and does not run: what is flushed may be flushed later.
+    pub(crate) const LOADED: u8 = 1;
+    /// And something is to be flushed before it runs.
+    pub(crate) const STALE: u8 = 2;
+}
 
 /// Bits of [`CpuLocal::softirqs`]: work for a CPU before it returns to a guest.
 pub(crate) mod softirq {

@@ -102,6 +102,8 @@ pub struct Spec {
     pub machine: Machine,
     /// Files for dom0.
     pub files: Vec<ExtraFile>,
+    /// Another image of Xenolith than the usual one.
+    pub xenolith: Option<PathBuf>,
 }
 
 impl Spec {
@@ -118,6 +120,7 @@ impl Spec {
             grub: false,
             machine: Machine::new(Boot::Cd(PathBuf::new())),
             files: Vec::new(),
+            xenolith: None,
         }
     }
 
@@ -159,7 +162,10 @@ impl Spec {
         };
         let options = join(self.hypervisor.kernel_console(), &self.cmdline);
         let hv_options = join(self.hypervisor.console_options(), &self.hv_cmdline);
-        let images = self.hypervisor.images()?;
+        let images = match (self.hypervisor, &self.xenolith) {
+            (Hypervisor::Xenolith, Some(image)) => Some((image.clone(), image.clone())),
+            _ => self.hypervisor.images()?,
+        };
         let mut machine = self.machine.clone();
         machine.boot = if self.grub || machine.firmware == Firmware::Uefi {
             let image = scratch_file("iso");

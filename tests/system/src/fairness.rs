@@ -4,7 +4,7 @@
 use crate::host;
 use anyhow::{Context as _, Result};
 use harness::case::{Case, Context, Outcome};
-use harness::dom0::Hypervisor;
+use harness::dom0::{Hypervisor, Spec};
 use harness::paths;
 use std::fs;
 
@@ -45,17 +45,38 @@ const WANTED: &[&str] = &[
 ];
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![Case::new("fair-shares", fair_shares).alone()]
+    vec![Case::new("fair-shares", fair_shares).alone(), Case::new("fair-shares-8cpu", fair_shares_of_many).alone()]
+}
+
+/// A host with the guest that is always busy.
+fn busy_host(context: &Context) -> Result<Spec> {
+    let mut spec = host::host(context, 1280, 640, &[])?;
+    let guest = paths::products().join("guests/domu_busy");
+    let bytes = fs::read(&guest).with_context(|| format!("no {}: run `cargo xtask build`", guest.display()))?;
+    spec.files.push(("/boot/guest/domu_busy".into(), 0o644, bytes));
+    Ok(spec)
+}
+
+fn fair_shares_of_many(context: &Context) -> Result<Outcome> {
+    if let Some(skip) = host::nobody(context) {
+        return Ok(skip);
+    }
+    let mut spec = busy_host(context)?;
+    // dom0 on the first, the others for those that are busy.
+    spec.machine.cpus = 9;
+    spec.hv_cmdline += " dom0_max_vcpus=1 dom0_vcpus_pin";
+    let done = host::run(context, "fair-shares-8cpu", &spec, include_str!("dom0/fairness_many.sh"), 500)?;
+    for line in done.output.lines().filter(|line| line.starts_with("share ")) {
+        println!("     fair-shares-8cpu: {line}");
+    }
+    Ok(host::judge(&done, &["2-on-1", "8-on-2", "24-on-4", "64-on-8", "end"]))
 }
 
 fn fair_shares(context: &Context) -> Result<Outcome> {
     if let Some(skip) = host::nobody(context) {
         return Ok(skip);
     }
-    let mut spec = host::host(context, 1024, 640, &[])?;
-    let guest = paths::products().join("guests/domu_busy");
-    let bytes = fs::read(&guest).with_context(|| format!("no {}: run `cargo xtask build`", guest.display()))?;
-    spec.files.push(("/boot/guest/domu_busy".into(), 0o644, bytes));
+    let spec = busy_host(context)?;
     let done = host::run(context, "fair-shares", &spec, include_str!("dom0/fairness.sh"), 300)?;
     for line in done.output.lines().filter(|line| ["ran ms", "late "].iter().any(|start| line.starts_with(start))) {
         println!("     fair-shares: {line}");

@@ -19,7 +19,10 @@ pub(crate) fn nobody(context: &Context) -> Option<Outcome> {
 }
 
 /// A host of `memory_mib`, of which dom0 has `dom0_mib`, with kernels of each of `series` for its domains.
-pub(crate) fn host(context: &Context, memory_mib: u64, dom0_mib: u64, series: &[Series]) -> Result<Spec> {
+///
+/// # Errors
+/// When something of it is not built or cannot be made.
+pub fn host(context: &Context, memory_mib: u64, dom0_mib: u64, series: &[Series]) -> Result<Spec> {
     let mut spec = spec(context);
     spec.machine.memory_mib = memory_mib;
     spec.hv_cmdline = format!("dom0_mem={dom0_mib}M,max:{dom0_mib}M");
@@ -32,12 +35,16 @@ pub(crate) fn host(context: &Context, memory_mib: u64, dom0_mib: u64, series: &[
 }
 
 /// Boots `spec` and runs `script` behind the prelude.
-pub(crate) fn run(context: &Context, name: &str, spec: &Spec, script: &str, patience: u64) -> Result<Finished> {
+///
+/// # Errors
+/// When an image cannot be made, or the script does not end within `patience` seconds.
+pub fn run(context: &Context, name: &str, spec: &Spec, script: &str, patience: u64) -> Result<Finished> {
     spec.exec(&log_name(context, name), &format!(". /xt/prelude\n{script}"), Duration::from_secs(patience))
 }
 
 /// Passes if every one of `wanted` was said to be ok and nothing to be bad.
-pub(crate) fn judge(done: &Finished, wanted: &[&str]) -> Outcome {
+#[must_use]
+pub fn judge(done: &Finished, wanted: &[&str]) -> Outcome {
     let lines: Vec<&str> = done.output.lines().collect();
     let bad: Vec<&str> = lines.iter().copied().filter(|line| line.starts_with("bad ")).collect();
     let missing: Vec<&str> =

@@ -20,7 +20,7 @@ mod domu_many;
 mod domu_userland;
 mod failures;
 mod fairness;
-mod host;
+pub mod host;
 mod power;
 mod stress;
 mod tools;

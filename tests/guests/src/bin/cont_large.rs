@@ -10,13 +10,17 @@ use guest_rt::control::{createdomain, domctl};
 use guest_rt::grant::{self, Side};
 use guest_rt::hypercall::{addr, call, event_channel_op, grant_table_op, memory_op, xen_version};
 use guest_rt::memory::{self, PAGE, Page, RO, RW, m2p, mmuext, p2m};
-use guest_rt::{abi, check_eq, event, guest_main, step};
+use guest_rt::{abi, check, check_eq, event, guest_main, step};
 
 guest_main!(main);
 
 const XENVER_EXTRAVERSION: u64 = 1;
 /// Of domctl.
 const DESTROYDOMAIN: u64 = 2;
+const GETDOMAININFO: u64 = 5;
+/// In its answer.
+const FLAGS: usize = 4;
+const MAX_VCPU_ID: usize = 68;
 const MAX_MEM: u64 = 11;
 const MAX_VCPUS_COMMAND: u64 = 15;
 /// Pages of an extent of order 9.
@@ -33,11 +37,14 @@ fn main() {
     calls();
     tables();
     ports();
-    domain();
+    domain(false);
+    domain(true);
 }
 
 /// A domain of as many vCPUs as there may be, with memory, from its making to its end.
-fn domain() {
+///
+/// `keep`: a page of it is in use when it ends, and let go of later.
+fn domain(keep: bool) {
     const DOM: u64 = 33;
     const MAX_VCPUS: u32 = 128;
     check_eq!(createdomain(DOM).set32(0x1c, MAX_VCPUS).call(), 0, "createdomain");
@@ -51,7 +58,34 @@ fn domain() {
     check_eq!(populated, 2 * LARGE, "single pages");
     memory::write64(list.va, 2 * LARGE);
     check_eq!(memory_op(abi::XENMEM_POPULATE_PHYSMAP, &mut [list.va, 1, LARGE_ORDER, DOM]), 1, "an extent");
+    let window = keep.then(memory::alloc);
+    if let Some(window) = window {
+        let entry = memory::walk(window.va, 1).maddr;
+        let mapped = memory::mmu_update_dom(&mut [[entry, memory::read64(list.va) << 12 | RO]], DOM);
+        check_eq!(mapped, (0, 1), "a page of it is mapped");
+    }
     check_eq!(domctl(DESTROYDOMAIN, DOM).call(), 0, "destroydomain");
+    if let Some(window) = window {
+        let mut info = domctl(GETDOMAININFO, DOM);
+        let result = info.call();
+        check_eq!(
+            (result, info.get32(FLAGS) & 1, info.get32(MAX_VCPU_ID)),
+            (0, 1, MAX_VCPUS - 1),
+            "dying, with its vCPUs"
+        );
+        memory::must(
+            memory::update_va(window.va, window.maddr() | RW, memory::UVMF_INVLPG_ALL),
+            "the window as it was",
+        );
+    }
+    // On Xen it takes a moment.
+    for _ in 0..1_000_000 {
+        let mut info = domctl(GETDOMAININFO, DOM);
+        if info.call() != 0 || info.domain() != DOM {
+            return;
+        }
+    }
+    check!(false, "the domain stays");
 }
 
 fn reserve(cmd: u64, list: u64, count: u64, order: u64) -> u64 {
