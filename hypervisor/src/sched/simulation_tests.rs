@@ -41,6 +41,8 @@ struct Machine {
     now: u64,
     /// Per CPU: task, when to ask again.
     cpus: Vec<(Option<usize>, Option<u64>)>,
+    /// What idle CPUs keep.
+    kept: Vec<Option<Arc<Unit>>>,
     idle_ns: u64,
     /// How often CPUs asked.
     picks: u64,
@@ -50,7 +52,15 @@ impl Machine {
     fn new(cpus: u32) -> Self {
         let sched = Scheduler::new(cpus);
         (0..cpus).for_each(|cpu| sched.set_online(cpu));
-        Self { sched, tasks: vec![], now: 0, cpus: vec![(None, None); cpus as usize], idle_ns: 0, picks: 0 }
+        Self {
+            sched,
+            tasks: vec![],
+            now: 0,
+            cpus: vec![(None, None); cpus as usize],
+            kept: vec![None; cpus as usize],
+            idle_ns: 0,
+            picks: 0,
+        }
     }
 
     fn add(&mut self, weight: u32, hard: CpuMask, behaviour: Behaviour) -> usize {
@@ -108,7 +118,7 @@ impl Machine {
     fn pick(&mut self, cpu: u32) -> CpuMask {
         self.picks += 1;
         let decision = self.sched.pick(cpu, self.now);
-        let task = decision.unit.map(|unit| unit.number() as usize);
+        let task = decision.unit.as_ref().map(|unit| unit.number() as usize);
         assert!(decision.until.is_none_or(|until| until > self.now), "no progress");
         for (other, state) in self.cpus.iter().enumerate() {
             assert!(task.is_none() || other as u32 == cpu || state.0 != task, "on two CPUs at once");
@@ -122,7 +132,12 @@ impl Machine {
                 task.latency_sum += self.now - woken;
             }
         }
-        match decision.left {
+        let same = |kept: &Arc<Unit>| decision.unit.as_ref().is_some_and(|unit| Arc::ptr_eq(unit, kept));
+        match decision.left.or(self.kept[cpu as usize].take()).filter(|left| !same(left)) {
+            Some(left) if task.is_none() && self.sched.keep(&left) => {
+                self.kept[cpu as usize] = Some(left);
+                decision.tell
+            }
             Some(left) => decision.tell.or(self.sched.release(&left, self.now)),
             None => decision.tell,
         }
@@ -610,9 +625,34 @@ fn unreleased_units_stay_with_their_cpu() {
     assert_eq!(numbers(&sched.pick(1, 600)), (Some(0), None));
 }
 
+#[test]
+fn kept_units_come_back_to_their_cpu_or_are_released() {
+    let (sched, [a, b]) = small(2);
+    assert_eq!(sched.wake(&a, 0), CpuMask::only(0));
+    assert_eq!(numbers(&sched.pick(0, 0)), (Some(0), None));
+    assert!(!sched.keep(&a), "it wants to run");
+    assert_eq!(sched.block(&a), CpuMask::only(0));
+    assert_eq!(numbers(&sched.pick(0, 100)), (None, Some(0)));
+    assert!(sched.keep(&a));
+    // Whoever has another reason that it shall not run lets the CPU know.
+    assert_eq!(sched.block(&a), CpuMask::only(0));
+    assert_eq!(sched.wake(&a, 200), CpuMask::only(0));
+    assert!(!sched.keep(&a), "it wants to run");
+    assert_eq!(numbers(&sched.pick(0, 200)), (Some(0), None));
+    // Its CPU has been told of another one: then another CPU looks, too.
+    assert_eq!(sched.block(&a), CpuMask::only(0));
+    assert_eq!(numbers(&sched.pick(0, 300)), (None, Some(0)));
+    assert!(sched.keep(&a));
+    assert_eq!(sched.wake(&b, 400), CpuMask::only(0));
+    let told = sched.wake(&a, 400);
+    assert_eq!(told, CpuMask::only(0).or(CpuMask::only(1)));
+    assert_eq!(numbers(&sched.pick(1, 400)), (Some(1), None));
+    assert_eq!(numbers(&sched.pick(0, 400)), (Some(0), None));
+}
+
 // ---- real threads ----
 
-/// CPUs that are threads pick and release, others wake and block: nobody is ever on two CPUs, and nobody who wants to run is
+/// CPUs that are threads pick, keep and release, others wake and block: nobody is ever on two CPUs, and nobody who wants to run is
 /// forgotten.
 #[test]
 fn threads_agree() {
@@ -632,7 +672,8 @@ fn threads_agree() {
             .map(|cpu| {
                 let (sched, told, on, turns, stop, tell, now) = (&sched, &told, &on, &turns, &stop, &tell, &now);
                 scope.spawn(move || {
-                    let (mut current, mut until): (Option<Arc<Unit>>, Option<u64>) = (None, None);
+                    let (mut current, mut kept): (Option<Arc<Unit>>, Option<Arc<Unit>>) = (None, None);
+                    let mut until = None;
                     while !stop.load(Ordering::SeqCst) {
                         if !told[cpu].swap(false, Ordering::SeqCst) && until.is_none_or(|until| now() < until) {
                             std::thread::yield_now();
@@ -640,16 +681,25 @@ fn threads_agree() {
                         }
                         let decision = sched.pick(cpu as u32, now());
                         tell(decision.tell);
+                        let is_next =
+                            |other: &Arc<Unit>| decision.unit.as_ref().is_some_and(|unit| Arc::ptr_eq(unit, other));
                         if let Some(left) = &decision.left {
                             assert!(current.as_ref().is_some_and(|current| Arc::ptr_eq(current, left)));
-                            assert!(on[left.number() as usize].swap(false, Ordering::SeqCst));
-                            tell(sched.release(left, now()));
                         }
-                        if let Some(unit) = &decision.unit
-                            && !current.as_ref().is_some_and(|current| Arc::ptr_eq(current, unit))
-                        {
+                        let goes_on = current.as_ref().is_some_and(is_next);
+                        let resumes = kept.take_if(|kept| is_next(kept)).is_some();
+                        match decision.left.clone().or_else(|| kept.take()) {
+                            Some(left) if decision.unit.is_none() && sched.keep(&left) => kept = Some(left),
+                            Some(left) => {
+                                assert!(on[left.number() as usize].swap(false, Ordering::SeqCst));
+                                tell(sched.release(&left, now()));
+                            }
+                            None => {}
+                        }
+                        if let Some(unit) = decision.unit.as_ref().filter(|_| !goes_on) {
                             turns[unit.number() as usize].fetch_add(1, Ordering::SeqCst);
-                            assert!(!on[unit.number() as usize].swap(true, Ordering::SeqCst), "on two CPUs");
+                            let was_on = on[unit.number() as usize].swap(true, Ordering::SeqCst);
+                            assert_eq!(was_on, resumes, "on two CPUs");
                         }
                         (current, until) = (decision.unit, decision.until);
                     }
