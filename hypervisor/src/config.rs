@@ -14,7 +14,7 @@ pub(crate) const MAX_PIRQS: u32 = 1024;
 pub(crate) const CPU_BLOCK_BYTES: usize = 64 * 1024;
 /// Page-table entries looked at before a long operation asks whether it should be continued later. One costs some 45 instructions, and
 /// interrupts shall not be off for more than 60,000 (`cargo xtask bench latency`).
-pub(crate) const PREEMPT_ENTRIES: u32 = 1024;
+pub(crate) const PREEMPT_ENTRIES: u32 = 768;
 /// The Xen version whose ABI this is.
 pub(crate) const MAJOR_VERSION: u64 = 4;
 /// See [`MAJOR_VERSION`].

@@ -49,6 +49,8 @@ mod measured {
     /// Of all stretches together, for each CPU.
     static TOTAL: [AtomicU64; MAX_CPUS] = [const { AtomicU64::new(0) }; MAX_CPUS];
     static LONGEST: [AtomicU64; KINDS] = [const { AtomicU64::new(0) }; KINDS];
+    /// Of all stretches of a kind together, and how many there were.
+    static SUMS: [[AtomicU64; 2]; KINDS] = [const { [AtomicU64::new(0), AtomicU64::new(0)] }; KINDS];
 
     /// Interrupts are off from here on, unless they were before: because of `what`, a vector or a hypercall's number (from
     /// 1000 on), and its first argument.
@@ -68,10 +70,29 @@ mod measured {
         }
     }
 
-    /// How long all stretches so far were, on all CPUs together, and what the counter says now.
+    /// How long all stretches so far were, on all CPUs together, what the counter says now, and what most of it was since the last time.
     pub(crate) fn print() {
         let total: u64 = TOTAL.iter().map(|total| total.load(Ordering::Relaxed)).sum();
         console::line(format_args!("latency-total {total} of {}", instr::rdtsc()));
+        let all: u64 = SUMS.iter().map(|[ticks, _]| ticks.load(Ordering::Relaxed)).sum();
+        for (kind, sums) in SUMS.iter().enumerate() {
+            let [ticks, count] = sums.each_ref().map(|sum| sum.swap(0, Ordering::Relaxed));
+            if ticks > all / 100 {
+                console::line(format_args!("latency-sum {ticks} in {count} of {}", Name(kind)));
+            }
+        }
+    }
+
+    /// A kind by its number.
+    struct Name(usize);
+
+    impl core::fmt::Display for Name {
+        fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+            match self.0.checked_sub(512) {
+                Some(call) => write!(f, "hypercall-{}-{}", call / OPERATIONS, call % OPERATIONS),
+                None => write!(f, "vector-{}", self.0),
+            }
+        }
     }
 
     /// A guest goes on, or interrupts come.
@@ -92,13 +113,14 @@ mod measured {
             Some(call) => 512 + (call as usize).min(CALLS - 1) * OPERATIONS + operation as usize,
             None => (what as usize).min(511),
         };
+        if let Some([sum, count]) = SUMS.get(kind) {
+            sum.fetch_add(ticks, Ordering::Relaxed);
+            count.fetch_add(1, Ordering::Relaxed);
+        }
         if ticks > NOTABLE
             && LONGEST.get(kind).is_some_and(|longest| longest.fetch_max(ticks, Ordering::Relaxed) < ticks)
         {
-            match what.checked_sub(super::CALL) {
-                Some(call) => console::line(format_args!("latency {ticks} hypercall-{call}-{operation}")),
-                None => console::line(format_args!("latency {ticks} vector-{what}")),
-            }
+            console::line(format_args!("latency {ticks} {}", Name(kind)));
         }
     }
 }

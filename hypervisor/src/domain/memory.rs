@@ -308,12 +308,14 @@ pub(crate) fn free_unseen(mfn: Mfn) {
     frame_table::free(mfn, 0);
 }
 
-/// Drops a general reference, and frees the page with the last one.
+/// Drops a general reference, and frees the page with the last one. Is it free?
 #[inline(always)]
-pub(crate) fn put_page(mfn: Mfn, frame: &'static Frame) {
-    if frame.put() {
+pub(crate) fn put_page(mfn: Mfn, frame: &'static Frame) -> bool {
+    let is_last = frame.put();
+    if is_last {
         free_page(mfn, frame);
     }
+    is_last
 }
 
 #[cold]

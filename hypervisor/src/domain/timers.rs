@@ -17,10 +17,15 @@ impl Vcpu {
 
     /// Sets a timer to a system time in ns, which may be past: it then expires at once.
     pub(crate) fn arm_timer(&self, kind: TimerKind, deadline_ns: u64) {
-        let cpu = self.timer_cpu();
-        if system::arm(cpu, TimerId::new(self.unit, kind), deadline_ns) == Earliest::Changed
-            && let Some(cpu) = percpu::get(cpu)
-        {
+        let Some(cpu) = percpu::get(self.timer_cpu()) else { return };
+        if system::arm(cpu.id(), TimerId::new(self.unit, kind), deadline_ns) == Earliest::Same {
+            return;
+        }
+        let now = system::now_ns();
+        if deadline_ns > now && cpu.id() == percpu::this().id() {
+            // The end of the slice, which is not known here, is programmed already.
+            system::program(cpu.id(), None, now);
+        } else {
             ipi::raise(cpu, softirq::TIMER);
         }
     }

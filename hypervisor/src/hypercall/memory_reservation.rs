@@ -24,7 +24,7 @@ const MAX_ORDER_GUEST: u32 = 9;
 const MAX_EXTENTS: u64 = (u32::MAX >> MemoryOp::EXTENT_SHIFT) as u64;
 const PAGE_SHIFT: u32 = 12;
 /// Work units for a page that is given up.
-pub(super) const RELEASE: u32 = 10;
+pub(super) const RELEASE: u32 = 16;
 
 /// Largest extent order that the caller may use.
 pub(super) fn max_order(caller: &Domain) -> u32 {

@@ -24,13 +24,17 @@ use crate::sync::SpinGuard;
 /// Entries of a table.
 const ENTRIES: u16 = 512;
 /// Work units for the reference of an entry above L1.
-const TAKING_TABLE: u32 = 4;
-/// Entries of an L1 looked at together.
+const TAKING_TABLE: u32 = 6;
+/// And for giving it up.
+const GIVING_UP_TABLE: u32 = 6;
+/// Entries looked at together: most are empty, and looking costs less than taking.
 const GROUP: usize = 8;
 /// Work units for the references of an entry of an L1.
-const TAKING_PAGE: u32 = 2;
+const TAKING_PAGE: u32 = 3;
 /// Work units for giving them up.
 const GIVING_UP_PAGE: u32 = 2;
+/// And if the page is free then.
+const FREEING_PAGE: u32 = 20;
 
 /// Why an operation on page tables ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,7 +206,7 @@ impl Mmu<'_> {
     pub(crate) fn drop_references(&self, references: References, budget: &mut Budget) {
         match references {
             References::None => {}
-            References::Page { mfn, writable } => put_mapped_page(mfn, writable),
+            References::Page { mfn, writable } => drop(put_mapped_page(mfn, writable)),
             References::Table { mfn, level } => {
                 // Preempted: the subtree is an orphan now, finished by whoever needs its frames, at the latest teardown.
                 let _ = self.put_table(mfn, level, budget);
@@ -340,6 +344,11 @@ impl Mmu<'_> {
             return self.promote_pages(mfn, from, budget);
         }
         let table = map::words(mfn);
+        let (groups, _) = table.as_chunks::<GROUP>();
+        let done = usize::from(from) / GROUP;
+        if budget.spend(looking_at(groups.len().saturating_sub(done))).is_err() {
+            return Err((from, MmuError::Preempted));
+        }
         let cx = self.context(false);
         let owner = PageOwner::Domain(self.domain);
         // A demotion may have stopped inside the child just below the mark: its reference is there, its contents are not.
@@ -360,27 +369,34 @@ impl Mmu<'_> {
                 (last, failed.error)
             })?;
         }
-        for (index, slot) in (0..ENTRIES).zip(table).skip(from.into()) {
-            let entry = slot.load(Ordering::Relaxed);
-            if entry & validate::PRESENT == 0 || (level == Level::L4 && !validate::is_guest_slot(index.into())) {
-                continue;
-            }
-            if budget.spend(TAKING_TABLE).is_err() {
-                return Err((index, MmuError::Preempted));
-            }
-            let taken = validate::check(level, entry, &cx)
-                .map_err(MmuError::from)
-                .and_then(|entry| self.take(entry, validate::references(level, entry), owner, budget));
-            match taken {
-                Ok(adjusted) if adjusted != entry => slot.store(adjusted, Ordering::Relaxed),
-                Ok(_) => {}
-                Err(error) => return Err((index, error)),
+        let mut skip = usize::from(from) % GROUP;
+        for (number, group) in groups.iter().enumerate().skip(done) {
+            let first = core::mem::take(&mut skip);
+            let mut left = present_in(group) >> first << first;
+            while let Some((at, slot)) = next_of(group, &mut left) {
+                let index = number * GROUP + at;
+                if level == Level::L4 && !validate::is_guest_slot(index) {
+                    continue;
+                }
+                let index = index as u16;
+                if budget.spend(TAKING_TABLE).is_err() {
+                    return Err((index, MmuError::Preempted));
+                }
+                let entry = slot.load(Ordering::Relaxed);
+                let taken = validate::check(level, entry, &cx)
+                    .map_err(MmuError::from)
+                    .and_then(|entry| self.take(entry, validate::references(level, entry), owner, budget));
+                match taken {
+                    Ok(adjusted) if adjusted != entry => slot.store(adjusted, Ordering::Relaxed),
+                    Ok(_) => {}
+                    Err(error) => return Err((index, error)),
+                }
             }
         }
         Ok(())
     }
 
-    /// [`Self::promote_entries`] of an L1, eight entries at a time: most are empty, and looking costs less than taking.
+    /// [`Self::promote_entries`] of an L1.
     fn promote_pages(&self, mfn: Mfn, from: u16, budget: &mut Budget) -> Result<(), (u16, MmuError)> {
         let cx = self.context(false);
         let owner = PageOwner::Domain(self.domain);
@@ -426,7 +442,9 @@ impl Mmu<'_> {
         } else {
             frame.put_type(flush::clock());
         }
-        put_page(mfn, frame);
+        if put_page(mfn, frame) {
+            budget.charge(FREEING_PAGE);
+        }
         Ok(())
     }
 
@@ -442,25 +460,33 @@ impl Mmu<'_> {
         if level == Level::L1 {
             return demote_pages(mfn, frame, from, budget);
         }
-        let table = map::words(mfn);
-        for (index, slot) in (0..ENTRIES).zip(table).take(from.into()).rev() {
-            let entry = slot.load(Ordering::Relaxed);
-            if entry & validate::PRESENT == 0 || (level == Level::L4 && !validate::is_guest_slot(index.into())) {
-                continue;
-            }
-            match validate::references(level, entry) {
-                References::None => {}
-                References::Page { mfn, writable } => put_mapped_page(mfn, writable),
-                References::Table { mfn: child, level: below } => {
-                    let spent = budget.spend(1).map_err(|_| MmuError::Preempted);
-                    if let Err(error) = spent.and_then(|()| self.put_table(child, below, budget)) {
-                        // This entry's reference still stands, perhaps on a partial child.
-                        if let Some(child) = frame_table::ram(child) {
-                            child.set_held();
-                        }
-                        frame.set_partial(index.saturating_add(1));
-                        return Err(error);
+        let (groups, _) = map::words(mfn).as_chunks::<GROUP>();
+        let end = usize::from(from);
+        let groups = groups.get(..end.div_ceil(GROUP)).unwrap_or_default();
+        if budget.spend(looking_at(groups.len())).is_err() {
+            frame.set_partial(from);
+            return Err(MmuError::Preempted);
+        }
+        for (number, group) in groups.iter().enumerate().rev() {
+            let held = end.saturating_sub(number * GROUP).min(GROUP);
+            let mut left = present_in(group) & (1_u32 << held).wrapping_sub(1);
+            while let Some((at, slot)) = last_of(group, &mut left) {
+                let index = number * GROUP + at;
+                if level == Level::L4 && !validate::is_guest_slot(index) {
+                    continue;
+                }
+                let entry = slot.load(Ordering::Relaxed);
+                let References::Table { mfn: child, level: below } = validate::references(level, entry) else {
+                    continue;
+                };
+                let spent = budget.spend(GIVING_UP_TABLE).map_err(|_| MmuError::Preempted);
+                if let Err(error) = spent.and_then(|()| self.put_table(child, below, budget)) {
+                    // This entry's reference still stands, perhaps on a partial child.
+                    if let Some(child) = frame_table::ram(child) {
+                        child.set_held();
                     }
+                    frame.set_partial((index as u16).saturating_add(1));
+                    return Err(error);
                 }
             }
         }
@@ -538,8 +564,8 @@ fn demote_pages(mfn: Mfn, frame: &'static Frame, from: u16, budget: &mut Budget)
         let mut given_up = 0;
         while let Some((_, slot)) = next_of(group, &mut left) {
             let entry = slot.load(Ordering::Relaxed);
-            put_mapped_page(validate::target(entry), entry & validate::WRITABLE != 0);
-            given_up += GIVING_UP_PAGE;
+            let is_free = put_mapped_page(validate::target(entry), entry & validate::WRITABLE != 0);
+            given_up += if is_free { FREEING_PAGE } else { GIVING_UP_PAGE };
         }
         budget.charge(given_up);
     }
@@ -555,6 +581,11 @@ fn looking_at(groups: usize) -> u32 {
 #[inline(always)]
 fn present_in(group: &[AtomicU64; GROUP]) -> u32 {
     const { assert!(validate::PRESENT == 1) };
+    // Mostly none is.
+    let all = group.iter().fold(0, |bits, slot| bits | slot.load(Ordering::Relaxed));
+    if all & validate::PRESENT == 0 {
+        return 0;
+    }
     group.iter().rev().fold(0, |bits, slot| bits << 1 | (slot.load(Ordering::Relaxed) & validate::PRESENT) as u32)
 }
 
@@ -569,15 +600,22 @@ fn next_of<'a>(group: &'a [AtomicU64; GROUP], left: &mut u32) -> Option<(usize, 
     group.get(index).map(|slot| (index, slot))
 }
 
-/// Drops what an L1 entry held: devices hold nothing.
+/// The same with the highest bit.
 #[inline(always)]
-pub(crate) fn put_mapped_page(mfn: Mfn, writable: bool) {
-    if let Some(frame) = frame_table::ram(mfn) {
-        if writable {
-            frame.put_type(flush::clock());
-        }
-        put_page(mfn, frame);
+fn last_of<'a>(group: &'a [AtomicU64; GROUP], left: &mut u32) -> Option<(usize, &'a AtomicU64)> {
+    let index = left.checked_ilog2()?;
+    *left &= !(1 << index);
+    group.get(index as usize).map(|slot| (index as usize, slot))
+}
+
+/// Drops what an L1 entry held: devices hold nothing. Is the page free now?
+#[inline(always)]
+pub(crate) fn put_mapped_page(mfn: Mfn, writable: bool) -> bool {
+    let Some(frame) = frame_table::ram(mfn) else { return false };
+    if writable {
+        frame.put_type(flush::clock());
     }
+    put_page(mfn, frame)
 }
 
 fn promote_descriptors(mfn: Mfn, frame: &'static Frame) -> Result<(), Failed> {

@@ -31,7 +31,7 @@ const PORTS: u32 = 512;
 /// What a vCPU costs that lets go of little.
 const VCPU_COST: u32 = 8;
 /// What giving a page up costs, in entries of a page table.
-const PAGE_COST: u32 = 11;
+const PAGE_COST: u32 = 20;
 
 /// Begins the end of a domain, or goes on with it until the budget is spent. Done: it is dead, and gone unless others still use
 /// its pages. Not for the calling domain. Preempted: call again; also while another CPU is at it.

@@ -4,7 +4,7 @@
 //! takes when thirty Linux domains do nothing.
 
 use super::Setup;
-use super::row::{Limit, Measured, Rows, Side, Targets};
+use super::row::{Exception, Limit, Measured, Rows, Side, Targets};
 use crate::build;
 use anyhow::{Context as _, Result, anyhow, bail};
 use harness::case::{Context, Outcome};
@@ -31,10 +31,20 @@ const TARGETS: Targets = Targets {
     group: "latency",
     usual: Some(Limit::Value(60_000.0)),
     own: &[(SHARE, Some(Limit::Value(0.1)))],
-    exceptions: &[],
+    exceptions: EXCEPTIONS,
 };
 
-/// The row of the CPU time that the hypervisor takes while nothing happens. A tick is an instruction and a nanosecond here.
+/// Rows over their limit: why, and what was tried.
+const EXCEPTIONS: &[Exception] = &[Exception {
+    row: "sysctl-debug_keys_in_linux",
+    at_most: 400_000.0,
+    why: "debug keys print, line by line, and nothing may change meanwhile, as on Xen; only control domains can press them",
+}];
+
+/// Instructions that a CPU executes in a nanosecond, where QEMU's executes one: 3 GHz, one a cycle.
+const INSTRUCTIONS_PER_NS: f64 = 3.0;
+
+/// The row of the CPU time that the hypervisor takes while nothing happens.
 const SHARE: &str = "hypervisor-with-30-idle-linux-domus";
 const DOMUS: u32 = 30;
 
@@ -71,12 +81,15 @@ pub(crate) fn run(setup: &Setup) -> Result<Rows> {
     other.map_err(|_| anyhow!("a thread panicked"))??;
     let mut rows = Rows::new(TARGETS);
     let value = share(&linux).context("the hypervisor did not tell its time")?;
-    rows.add(Side::Ours, &Measured { row: SHARE.into(), unit: "% of a CPU".into(), value });
+    rows.add(
+        Side::Ours,
+        &Measured { row: SHARE.into(), unit: "% of a 3 GHz CPU".into(), value: value / INSTRUCTIONS_PER_NS },
+    );
     let longest = longest.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut sorted: Vec<_> = longest.into_iter().collect();
     sorted.sort_by_key(|(_, (ticks, _))| std::cmp::Reverse(*ticks));
     for (kind, (ticks, guest)) in sorted {
-        let row = format!("{}_in_{guest}", name(&kind));
+        let row = format!("{kind}_in_{guest}");
         rows.add(Side::Ours, &Measured { row, unit: "instructions".into(), value: ticks as f64 });
     }
     Ok(rows)
@@ -110,7 +123,7 @@ fn share(console: &str) -> Option<f64> {
 
 /// Keeps the longest of each kind, and where it was seen.
 fn note(longest: &mut BTreeMap<String, (u64, String)>, kind: &str, ticks: u64, guest: &str) {
-    let entry = longest.entry(kind.to_owned()).or_default();
+    let entry = longest.entry(name(kind)).or_default();
     if ticks > entry.0 {
         *entry = (ticks, guest.to_owned());
     }
@@ -169,7 +182,7 @@ mod tests {
             (XEN) latency 12000 vector-14\n(XEN) latency many vector-14\n";
         let mut longest = BTreeMap::new();
         console.lines().filter_map(parse).for_each(|(kind, ticks)| note(&mut longest, kind, ticks, "g"));
-        assert_eq!(longest["hypercall-12-6"], (30_000, "g".into()));
+        assert_eq!(longest["memory_op-populate_physmap"], (30_000, "g".into()));
         assert_eq!(longest["vector-14"], (12_000, "g".into()));
         assert_eq!(longest.len(), 2);
     }
