@@ -283,16 +283,17 @@ impl Vcpu {
 
     /// May it run, as far as flags and pause counts go?
     pub(crate) fn is_runnable(&self) -> bool {
-        self.pause_flags.load(Ordering::Acquire) & (pause::DOWN | pause::BLOCKED) == 0
-            && self.pause_count.load(Ordering::Acquire) == 0
-            && self.domain.pause_count.load(Ordering::Acquire) == 0
+        self.pause_flags.load(Ordering::Acquire) & (pause::DOWN | pause::BLOCKED) == 0 && !self.is_paused()
+    }
+
+    /// Has somebody paused it, or its domain?
+    fn is_paused(&self) -> bool {
+        self.pause_count.load(Ordering::Acquire) != 0 || self.domain.pause_count.load(Ordering::Acquire) != 0
     }
 
     /// Does it wait for an event and for nothing else?
     pub(crate) fn waits_for_event(&self) -> bool {
-        self.is_blocked()
-            && self.pause_count.load(Ordering::Acquire) == 0
-            && self.domain.pause_count.load(Ordering::Acquire) == 0
+        self.is_blocked() && !self.is_paused()
     }
 
     /// Does it wait for an event (and is not down)?

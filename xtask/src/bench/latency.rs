@@ -35,14 +35,19 @@ const TARGETS: Targets = Targets {
 };
 
 /// Rows over their limit: why, and what was tried.
-const EXCEPTIONS: &[Exception] = &[Exception {
-    row: "sysctl-debug_keys_in_linux",
-    at_most: 400_000.0,
-    why: "debug keys print, line by line, and nothing may change meanwhile, as on Xen; only control domains can press them",
-}];
-
-/// Instructions that a CPU executes in a nanosecond, where QEMU's executes one: 3 GHz, one a cycle.
-const INSTRUCTIONS_PER_NS: f64 = 3.0;
+const EXCEPTIONS: &[Exception] = &[
+    Exception {
+        row: "sysctl-debug_keys_in_linux",
+        at_most: 400_000.0,
+        why: "debug keys print, line by line, and nothing may change meanwhile, as on Xen; only control domains can press them",
+    },
+    Exception {
+        row: SHARE,
+        at_most: 0.25,
+        why: "QEMU's CPU executes one instruction a nanosecond: each domain wakes up nine times a second, for 7,000 instructions; tried: timers \
+              armed without asking the scheduler, no switch where the same vCPU comes back",
+    },
+];
 
 /// The row of the CPU time that the hypervisor takes while nothing happens.
 const SHARE: &str = "hypervisor-with-30-idle-linux-domus";
@@ -81,10 +86,7 @@ pub(crate) fn run(setup: &Setup) -> Result<Rows> {
     other.map_err(|_| anyhow!("a thread panicked"))??;
     let mut rows = Rows::new(TARGETS);
     let value = share(&linux).context("the hypervisor did not tell its time")?;
-    rows.add(
-        Side::Ours,
-        &Measured { row: SHARE.into(), unit: "% of a 3 GHz CPU".into(), value: value / INSTRUCTIONS_PER_NS },
-    );
+    rows.add(Side::Ours, &Measured { row: SHARE.into(), unit: "% of a CPU".into(), value });
     let longest = longest.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut sorted: Vec<_> = longest.into_iter().collect();
     sorted.sort_by_key(|(_, (ticks, _))| std::cmp::Reverse(*ticks));

@@ -8,8 +8,6 @@ busy() {
     printf 'cpus = "1"\nextra = "%s"\n' "$2" >>/tmp/$1.cfg
     check "create-$1" xn create -q -p /tmp/$1.cfg
 }
-# cpu_times: NAME NANOSECONDS of all domains
-cpu_times() { xn list -o json | tr -d '",' | awk '/ name:/ { name = $2 } / cpu_time_ns:/ { print name, $2 }'; }
 # measure SECONDS: lines NAME MILLISECONDS that each ran meanwhile
 measure() {
     cpu_times >/tmp/before; sleep $1; cpu_times >/tmp/after

@@ -7,8 +7,6 @@ busy() {
     sed -i s/domu_idle/domu_busy/ /tmp/$1.cfg
     printf 'cpus = "%s"\ncpu_weight = %d\n' "$2" "$3" >>/tmp/$1.cfg
 }
-# cpu_times: NAME NANOSECONDS of all domains
-cpu_times() { xn list -o json | tr -d '",' | awk '/ name:/ { name = $2 } / cpu_time_ns:/ { print name, $2 }'; }
 # phase VCPUS CPUS
 phase() {
     names=

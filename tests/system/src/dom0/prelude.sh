@@ -77,6 +77,8 @@ at_console() {
 }
 # gone NAME: nothing by that name is listed
 gone() { ! xn domid "$1" >/dev/null 2>&1; }
+# cpu_times: NAME NANOSECONDS of all domains
+cpu_times() { xn list -o json | tr -d '",' | awk '/ name:/ { name = $2 } / cpu_time_ns:/ { print name, $2 }'; }
 # room: free memory in MiB. Xenolith's heap counts as free: it has grown to what was needed at once, and keeps that for the next.
 room() {
     xn debug-keys l && pages=$(xn dmesg | awk '/ frames: .* of them heap/ { sub(/\(/, "", $12); n = $4 + $12 } END { if (n) print n }')
