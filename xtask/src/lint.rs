@@ -31,8 +31,7 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("loom", |_| {
             // Everything is built anew with this flag, so it gets a folder of its own.
             let target = paths::cargo_target().join("loom").display().to_string();
-            let words =
-                ["test", "--profile", "quick", "--target-dir", &target, "-p", "event-channels", "-p", "grant-tables"];
+            let words = ["test", "--target-dir", &target, "-p", "event-channels", "-p", "grant-tables"];
             let words = [&words[..], &["--test", "loom_*"]].concat();
             cargo("loom", &words, &[("RUSTFLAGS", "--cfg loom")])
         }),

@@ -6,7 +6,7 @@ use crate::{paths, process};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -180,13 +180,15 @@ pub fn static_e2fsck() -> Result<PathBuf> {
     Ok(unpacked("e2fsck-static")?.join("sbin/e2fsck.static"))
 }
 
-/// The folder with `package` of `release`, whatever it is.
+/// The folders with `packages` of `release`, whatever they are.
 ///
 /// # Errors
 /// When Debian cannot be reached and the cache is empty.
-pub fn package(release: Release, package: &str) -> Result<PathBuf> {
+pub fn packages(release: Release, packages: &[&str]) -> Result<Vec<PathBuf>> {
     let _alone = cache();
-    unpacked_of(release, package)
+    let missing: Vec<&str> = packages.iter().copied().filter(|name| !release.cache().join(name).is_dir()).collect();
+    fetch(release, &missing)?;
+    packages.iter().map(|name| unpacked_of(release, name)).collect()
 }
 
 fn unpacked(package: &str) -> Result<PathBuf> {
@@ -199,7 +201,8 @@ fn unpacked_of(release: Release, package: &str) -> Result<PathBuf> {
     if dir.is_dir() {
         return Ok(dir);
     }
-    let file = fetch(release, package)?;
+    fetch(release, &[package])?;
+    let file = downloaded(release, package)?.with_context(|| format!("apt fetched no {package}"))?;
     let part = release.cache().join(format!(".{package}.{}.part", std::process::id()));
     let _ = fs::remove_dir_all(&part);
     process::output(Command::new("dpkg-deb").arg("-x").arg(&file).arg(&part))?;
@@ -211,21 +214,31 @@ fn unpacked_of(release: Release, package: &str) -> Result<PathBuf> {
     }
 }
 
-fn fetch(release: Release, package: &str) -> Result<PathBuf> {
-    let dir = release.cache().join("packages");
+/// Downloads those of `packages` that are not there yet, all at once: apt reads its lists each time.
+fn fetch(release: Release, packages: &[&str]) -> Result<()> {
+    let dir = archives(release);
     fs::create_dir_all(&dir)?;
-    if let Some(file) = downloaded(&dir, package)? {
-        return Ok(file);
+    let mut missing = Vec::new();
+    for package in packages {
+        if downloaded(release, package)?.is_none() {
+            missing.push(*package);
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
     }
     update_lists(release)?;
-    eprintln!("xtask: fetching Debian package {package} of {release:?}");
-    process::output(apt(release, "apt-get").current_dir(&dir).args(["download", package]))?;
-    downloaded(&dir, package)?.with_context(|| format!("apt fetched no {package}"))
+    eprintln!("xtask: fetching Debian {release:?}'s {}", missing.join(" "));
+    process::output(apt(release, "apt-get").current_dir(&dir).arg("download").args(missing)).map(drop)
 }
 
-fn downloaded(dir: &Path, package: &str) -> Result<Option<PathBuf>> {
+fn archives(release: Release) -> PathBuf {
+    release.cache().join("packages")
+}
+
+fn downloaded(release: Release, package: &str) -> Result<Option<PathBuf>> {
     let start = format!("{package}_");
-    for entry in fs::read_dir(dir)? {
+    for entry in fs::read_dir(archives(release))? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.starts_with(&start) && name.ends_with(".deb") {

@@ -91,6 +91,9 @@ pub struct Machine {
     pub templates: Vec<(String, PathBuf)>,
     /// Network cards in order.
     pub nics: Vec<NicKind>,
+    /// One thread of the host executes all CPUs in turn. A CPU that waits for another, or has nothing to do, leaves its turn, so this costs
+    /// little time and much less of the host's, most of all beside other machines; but no two CPUs ever do something at the same time.
+    pub one_thread: bool,
     /// Instruction counting: the value of `-icount`.
     pub icount: Option<String>,
     /// Wait for gdb on port 1234.
@@ -130,6 +133,7 @@ impl Machine {
             disks: Vec::new(),
             templates: Vec::new(),
             nics: Vec::new(),
+            one_thread: false,
             icount: None,
             gdb: false,
             vga: false,
@@ -188,11 +192,12 @@ impl Machine {
         };
         command.args(["-machine", chipset]);
         command.args(["-smp", &self.cpus.to_string(), "-m", &format!("{}M", self.memory_mib)]);
-        match &self.icount {
-            // Counting instructions needs one thread for all CPUs.
-            Some(value) => command.args(["-accel", "tcg,thread=single", "-icount", value]),
-            None => command.args(["-accel", "tcg"]),
-        };
+        // Counting instructions needs one thread, too.
+        let one_thread = self.one_thread || self.icount.is_some();
+        command.args(["-accel", if one_thread { "tcg,thread=single" } else { "tcg,thread=multi" }]);
+        if let Some(value) = &self.icount {
+            command.args(["-icount", value]);
+        }
         if self.vga {
             command.args(["-vga", "std"]);
         }

@@ -165,12 +165,10 @@ pub fn libvirt(release: Release) -> Result<Vec<ExtraFile>> {
 
 /// The files of `packages`, which are bookworm's names.
 fn files(release: Release, packages: &[&str]) -> Result<Vec<ExtraFile>> {
+    let packages: Vec<&str> = packages.iter().flat_map(|name| names(release, name)).copied().collect();
     let mut files = Vec::new();
-    for name in packages {
-        for package in names(release, name) {
-            let root = debian::package(release, package)?;
-            collect(&root, &root, &mut files)?;
-        }
+    for root in debian::packages(release, &packages)? {
+        collect(&root, &root, &mut files)?;
     }
     Ok(files)
 }

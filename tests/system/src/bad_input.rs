@@ -137,8 +137,11 @@ fn refused(context: &Context, Row(name, bad, options, words): &Row) -> Result<Ou
     let halts = options.contains("noreboot");
     // Xen waits five seconds before it restarts; a machine that halts must still be there after longer.
     let ended = if halts {
-        // Long enough to have said it all; if not, the words are missed below.
-        running.wait(Duration::from_secs(30))?
+        let last =
+            if context.hypervisor == Hypervisor::Xen { "Manual reset required" } else { "the machine is halted" };
+        // If it does not come, the words are missed below.
+        let _ = running.console.expect(last, deadline(Duration::from_secs(30)));
+        running.wait(Duration::from_secs(8))?
     } else {
         running.wait(Duration::from_secs(120))?
     };

@@ -23,6 +23,7 @@ fn like_xen(context: &Context) -> Result<Outcome> {
         for (hypervisor, times) in [(Hypervisor::Xenolith, &mut ours), (Hypervisor::Xen, &mut theirs)] {
             let mut spec = spec(context);
             spec.hypervisor = hypervisor;
+            spec.machine.one_thread = false;
             spec.unpacked = false;
             let name = format!("boot-time-{}-{round}", hypervisor.name());
             let mut dom0 = spec.start(&name, Some("true"))?;

@@ -53,6 +53,7 @@ fn create_time(context: &Context) -> Result<Outcome> {
 /// When something of it is not built or cannot be had.
 pub fn machine(context: &Context) -> Result<Spec> {
     let mut spec = spec(context);
+    spec.machine.one_thread = false;
     spec.machine.memory_mib = 2048;
     spec.hv_cmdline = "dom0_mem=1280M,max:1280M".into();
     spec.files =

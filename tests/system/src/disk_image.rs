@@ -46,6 +46,7 @@ fn boot(context: &Context, name: &str, firmware: Firmware, chipset: Chipset) -> 
     machine.firmware = firmware;
     machine.chipset = chipset;
     machine.cpus = 2;
+    machine.one_thread = !context.long;
     machine.memory_mib = 1536;
     let guest = paths::products().join("guests/domu_idle");
     let guest = fs::read(&guest).with_context(|| format!("no {}: run `cargo xtask build`", guest.display()))?;

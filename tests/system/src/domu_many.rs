@@ -19,7 +19,7 @@ const AT_ONCE: &[&str] = &[
 ];
 
 pub(crate) fn cases() -> Vec<Case> {
-    let cases = vec![
+    vec![
         Case::new("domu-many-at-once", |context| {
             case(context, "domu-many-at-once", 3584, 1500, include_str!("dom0/domu_many.sh"), AT_ONCE)
         }),
@@ -31,9 +31,7 @@ pub(crate) fn cases() -> Vec<Case> {
             let wanted = ["cycles-tiny", "heap", "last", "last-up"];
             case(context, "domu-cycles-tiny", 1024, 1500, include_str!("dom0/cycles_tiny.sh"), &wanted)
         }),
-    ];
-    // Each of them keeps both CPUs busy; beside another machine, devices would miss the toolstack's deadlines.
-    cases.into_iter().map(Case::alone).collect()
+    ]
 }
 
 fn case(

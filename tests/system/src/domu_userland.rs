@@ -29,7 +29,7 @@ const WANTED: &[&str] = &[
 ];
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![Case::new("domu-userland", userland).alone()]
+    vec![Case::new("domu-userland", userland)]
 }
 
 fn userland(context: &Context) -> Result<Outcome> {

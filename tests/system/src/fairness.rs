@@ -51,6 +51,7 @@ pub(crate) fn cases() -> Vec<Case> {
 /// A host with the guest that is always busy.
 fn busy_host(context: &Context) -> Result<Spec> {
     let mut spec = host::host(context, 1280, 640, &[])?;
+    spec.machine.one_thread = false;
     let guest = paths::products().join("guests/domu_busy");
     let bytes = fs::read(&guest).with_context(|| format!("no {}: run `cargo xtask build`", guest.display()))?;
     spec.files.push(("/boot/guest/domu_busy".into(), 0o644, bytes));

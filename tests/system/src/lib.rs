@@ -58,12 +58,15 @@ pub fn cases() -> Vec<Case> {
     all
 }
 
-/// A dom0 of two CPUs and 1 GiB on what is tested, with an unpacked kernel: the cases about boot take Debian's as it is.
+/// A dom0 of two CPUs and 1 GiB on what is tested, with an unpacked kernel: the cases about boot take Debian's as it is. The CPUs take
+/// turns, so that the host's processors are left to other cases, unless time does not matter; cases about what CPUs do at the same time
+/// say so.
 fn spec(context: &Context) -> Spec {
     let mut spec = Spec::new(context.hypervisor);
     spec.machine.qemu.clone_from(&context.qemu);
     spec.unpacked = true;
     spec.machine.cpus = 2;
+    spec.machine.one_thread = !context.long;
     spec.machine.memory_mib = 1024;
     spec
 }

@@ -57,7 +57,7 @@ awk '/^pswpout/ && $2 > 0 { print "ok swapped: " $2 " pages" }' /proc/vmstat
 "#;
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![Case::new("stress", stress), Case::new("clock-monotonic-4cpu", monotonic)]
+    vec![Case::new("stress", stress).alone(), Case::new("clock-monotonic-4cpu", monotonic).alone()]
 }
 
 /// The programs as files of dom0.
@@ -74,6 +74,7 @@ fn programs(names: &[&str]) -> Result<Vec<ExtraFile>> {
 fn stress(context: &Context) -> Result<Outcome> {
     let seconds = if context.long { 300 } else { 45 };
     let mut spec = spec(context);
+    spec.machine.one_thread = false;
     spec.machine.memory_mib = 512;
     spec.files = programs(PROGRAMS)?;
     let swap = scratch_file("swap");
@@ -107,6 +108,7 @@ fn stress(context: &Context) -> Result<Outcome> {
 /// CLOCK_MONOTONIC never goes back, whichever of four vCPUs reads it; there are more of them than processors here.
 fn monotonic(context: &Context) -> Result<Outcome> {
     let mut spec = spec(context);
+    spec.machine.one_thread = false;
     spec.machine.cpus = 4;
     spec.files = programs(&["clock_check"])?;
     let done = spec.exec(&log_name(context, "clock-monotonic-4cpu"), "/xt/clock_check 20", Duration::from_secs(400))?;

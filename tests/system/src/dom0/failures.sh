@@ -84,7 +84,7 @@ on_crash = '$action'"
         ;;
     esac
     # One that restarts is between two lives now and then.
-    within 30 xn destroy panic || [ $action = destroy ] || bad "destroy after $action"
+    [ $action = destroy ] || within 30 xn destroy panic || bad "destroy after $action"
     within 10 gone panic || xn destroy panic
     clean panic-$action
 done
