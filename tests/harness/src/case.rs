@@ -14,7 +14,7 @@ pub struct Context {
     pub oracle: bool,
     /// Which QEMU.
     pub qemu: PathBuf,
-    /// Whether time does not matter.
+    /// Whether time does not matter: longer stress, more phases, every CPU in a thread of its own.
     pub long: bool,
 }
 
