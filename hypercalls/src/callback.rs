@@ -3,7 +3,7 @@
 //! Entry points by `callback_op` (`callback.h`).
 
 use crate::macros::{flags, open_enum};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 open_enum! {
     /// Sub-operations of `callback_op` (first argument).
@@ -55,7 +55,7 @@ flags! {
 
 /// Argument of [`CallbackOp::REGISTER`].
 #[doc(alias = "callback_register")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct CallbackRegister {
     /// Which.
@@ -70,7 +70,7 @@ pub struct CallbackRegister {
 
 /// Argument of [`CallbackOp::UNREGISTER`].
 #[doc(alias = "callback_unregister")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct CallbackUnregister {
     /// Which.

@@ -6,7 +6,7 @@
 use crate::frame::Mfn;
 use crate::ids::{DomId, Pirq, Port, VcpuId, Virq};
 use crate::macros::{flags, open_enum, payload};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 open_enum! {
     /// Sub-operations of `event_channel_op` (first argument).
@@ -58,7 +58,7 @@ open_enum! {
 
 /// Argument of [`EventChannelOp::ALLOC_UNBOUND`].
 #[doc(alias = "evtchn_alloc_unbound")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct EvtchnAllocUnbound {
     /// In: whose port; [`DomId::SELF`] unless privileged.
@@ -71,7 +71,7 @@ pub struct EvtchnAllocUnbound {
 
 /// Argument of [`EventChannelOp::BIND_INTERDOMAIN`].
 #[doc(alias = "evtchn_bind_interdomain")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct EvtchnBindInterdomain {
     /// In: who offered the port.
@@ -86,7 +86,7 @@ pub struct EvtchnBindInterdomain {
 
 /// Argument of [`EventChannelOp::BIND_VIRQ`].
 #[doc(alias = "evtchn_bind_virq")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct EvtchnBindVirq {
     /// In: which virtual interrupt.
@@ -108,7 +108,7 @@ flags! {
 
 /// Argument of [`EventChannelOp::BIND_PIRQ`].
 #[doc(alias = "evtchn_bind_pirq")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct EvtchnBindPirq {
     /// In: which interrupt.
@@ -121,7 +121,7 @@ pub struct EvtchnBindPirq {
 
 /// Argument of [`EventChannelOp::BIND_IPI`].
 #[doc(alias = "evtchn_bind_ipi")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct EvtchnBindIpi {
     /// In: the vCPU to be notified.
@@ -132,7 +132,7 @@ pub struct EvtchnBindIpi {
 
 /// Argument of [`EventChannelOp::CLOSE`].
 #[doc(alias = "evtchn_close")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct EvtchnClose {
     /// In: the port to close.
@@ -141,7 +141,7 @@ pub struct EvtchnClose {
 
 /// Argument of [`EventChannelOp::SEND`].
 #[doc(alias = "evtchn_send")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct EvtchnSend {
     /// In: the caller's end.
@@ -174,7 +174,7 @@ open_enum! {
 
 /// Argument of [`EventChannelOp::STATUS`].
 #[doc(alias = "evtchn_status")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct EvtchnStatus {
     /// In: whose port; [`DomId::SELF`] unless privileged.
@@ -195,7 +195,7 @@ pub struct EvtchnStatus {
 payload!(EvtchnStatus, u);
 
 /// [`EvtchnStatus::u`] of an unbound port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct EvtchnStatusUnbound {
     /// Who may connect.
@@ -203,7 +203,7 @@ pub struct EvtchnStatusUnbound {
 }
 
 /// [`EvtchnStatus::u`] of a connected port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct EvtchnStatusInterdomain {
     /// The domain at the other end.
@@ -216,7 +216,7 @@ pub struct EvtchnStatusInterdomain {
 
 /// Argument of [`EventChannelOp::BIND_VCPU`].
 #[doc(alias = "evtchn_bind_vcpu")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct EvtchnBindVcpu {
     /// In: which port.
@@ -227,7 +227,7 @@ pub struct EvtchnBindVcpu {
 
 /// Argument of [`EventChannelOp::UNMASK`].
 #[doc(alias = "evtchn_unmask")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct EvtchnUnmask {
     /// In: which port.
@@ -236,7 +236,7 @@ pub struct EvtchnUnmask {
 
 /// Argument of [`EventChannelOp::RESET`].
 #[doc(alias = "evtchn_reset")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct EvtchnReset {
     /// In: whose ports; [`DomId::SELF`] unless privileged.
@@ -245,7 +245,7 @@ pub struct EvtchnReset {
 
 /// Argument of [`EventChannelOp::INIT_CONTROL`].
 #[doc(alias = "evtchn_init_control")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct EvtchnInitControl {
     /// In: the frame which holds the [`EvtchnFifoControlBlock`].
@@ -262,7 +262,7 @@ pub struct EvtchnInitControl {
 
 /// Argument of [`EventChannelOp::EXPAND_ARRAY`].
 #[doc(alias = "evtchn_expand_array")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct EvtchnExpandArray {
     /// In: the frame to use for the next event words.
@@ -271,7 +271,7 @@ pub struct EvtchnExpandArray {
 
 /// Argument of [`EventChannelOp::SET_PRIORITY`].
 #[doc(alias = "evtchn_set_priority")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct EvtchnSetPriority {
     /// In: which port.
@@ -282,7 +282,7 @@ pub struct EvtchnSetPriority {
 
 /// The one argument of the older `event_channel_op` (hypercall 16).
 #[doc(alias = "evtchn_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct EvtchnOp {
     /// Which operation.
@@ -339,7 +339,7 @@ flags! {
 /// Per-vCPU page part through which FIFO queues are found. Shared memory: the hypervisor accesses it with atomics
 /// only.
 #[doc(alias = "evtchn_fifo_control_block")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct EvtchnFifoControlBlock {
     /// One bit per priority whose queue is not empty.

@@ -3,7 +3,7 @@
 //! Guest pointers as they appear in ABI structs (`XEN_GUEST_HANDLE`, `XEN_GUEST_HANDLE_64`).
 
 use core::marker::PhantomData;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// An address which a caller claims to hold a `T`, or an array of them.
 ///
@@ -11,7 +11,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 /// headers' `XEN_GUEST_HANDLE(void)`.
 #[doc(alias = "XEN_GUEST_HANDLE")]
 #[doc(alias = "XEN_GUEST_HANDLE_64")]
-#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(FromBytes, IntoBytes, Immutable)]
 #[repr(transparent)]
 // `fn() -> T` so that the handle is `Copy`, `Send` and `Sync` whatever `T` is: it owns no `T`.
 pub struct GuestHandle<T>(u64, PhantomData<fn() -> T>);

@@ -4,7 +4,7 @@
 
 use crate::ids::DomId;
 use crate::macros::open_enum;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 open_enum! {
     /// Sub-operations of `hvm_op` (first argument).
@@ -65,7 +65,7 @@ open_enum! {
 
 /// Argument of [`HvmOp::SET_PARAM`] and [`HvmOp::GET_PARAM`].
 #[doc(alias = "xen_hvm_param")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct HvmParam {
     /// In: whose.

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 //! The hypervisor's file system (`hypfs.h`): what it was built as, and parameters that change while it runs.
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use crate::macros::open_enum;
 
@@ -55,7 +55,7 @@ open_enum! {
 /// What stands before the content of an entry. In a directory's content it is followed by the distance of the next one (16 bits, 0 for the
 /// last) and the name with a zero byte.
 #[doc(alias = "xen_hypfs_direntry")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct HypfsDirentry {
     /// Its type.

@@ -13,7 +13,7 @@ macro_rules! open_enum {
         $(#[$attr])*
         #[derive(
             Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash,
-            zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable, zerocopy::KnownLayout,
+            zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable,
         )]
         #[repr(transparent)]
         pub struct $name(pub $repr);
@@ -66,7 +66,7 @@ macro_rules! flags {
         $(#[$attr])*
         #[derive(
             Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash,
-            zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable, zerocopy::KnownLayout,
+            zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable,
         )]
         #[repr(transparent)]
         pub struct $name($repr);
@@ -118,7 +118,7 @@ macro_rules! number {
         $(#[$attr])*
         #[derive(
             Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash,
-            zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable, zerocopy::KnownLayout,
+            zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable,
         )]
         #[repr(transparent)]
         pub struct $name($repr);

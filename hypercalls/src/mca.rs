@@ -4,7 +4,7 @@
 
 use crate::handle::GuestHandle;
 use crate::macros::{open_enum, payload};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// What [`Mc::interface_version`] must be.
 #[doc(alias = "XEN_MCA_INTERFACE_VERSION")]
@@ -36,7 +36,7 @@ open_enum! {
 
 /// Argument of the machine-check call.
 #[doc(alias = "xen_mc")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C, align(8))]
 pub struct Mc {
     /// What to do.
@@ -55,7 +55,7 @@ pub const MC_NODATA: u32 = 2;
 
 /// Argument of [`McaCmd::FETCH`].
 #[doc(alias = "xen_mc_fetch")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct McFetch {
     /// In: which queue, or an acknowledgement. Out: what came of it.
@@ -70,7 +70,7 @@ pub struct McFetch {
 
 /// Argument of [`McaCmd::PHYSCPUINFO`].
 #[doc(alias = "xen_mc_physcpuinfo")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct McPhyscpuinfo {
     /// In: room in `info`. Out: CPUs there are.
@@ -83,7 +83,7 @@ pub struct McPhyscpuinfo {
 
 /// A register and its value.
 #[doc(alias = "mcinfo_msr")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct McMsr {
     /// Number.
@@ -94,7 +94,7 @@ pub struct McMsr {
 
 /// A CPU as the machine-check call describes it.
 #[doc(alias = "mcinfo_logical_cpu")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct McLogicalCpu {
     /// CPU number.

@@ -7,7 +7,7 @@ use crate::handle::GuestHandle;
 use crate::ids::DomId;
 use crate::macros::{flags, open_enum};
 use crate::physdev::PhysdevPciDevice;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 open_enum! {
     /// Sub-operations of `memory_op`: the first argument, below the start extent. See [`MemoryOp::split`].
@@ -136,7 +136,7 @@ flags! {
 
 /// Extents to add or give back.
 #[doc(alias = "xen_memory_reservation")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct MemoryReservation {
     /// Frame numbers, one per extent: machine frames, or pseudo-physical ones on the way into
@@ -156,7 +156,7 @@ pub struct MemoryReservation {
 
 /// Argument of [`MemoryOp::EXCHANGE`].
 #[doc(alias = "xen_memory_exchange")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct MemoryExchange {
     /// What to give.
@@ -169,7 +169,7 @@ pub struct MemoryExchange {
 
 /// Names a domain.
 #[doc(alias = "xen_memory_domain")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct MemoryDomain {
     /// Which.
@@ -178,7 +178,7 @@ pub struct MemoryDomain {
 
 /// Argument of [`MemoryOp::MACHPHYS_MFN_LIST`].
 #[doc(alias = "xen_machphys_mfn_list")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct MachphysMfnList {
     /// In: room.
@@ -195,7 +195,7 @@ pub struct MachphysMfnList {
 
 /// Argument of [`MemoryOp::MACHPHYS_MAPPING`]; all out.
 #[doc(alias = "xen_machphys_mapping")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct MachphysMapping {
     /// First address.
@@ -232,7 +232,7 @@ open_enum! {
 
 /// Argument of [`MemoryOp::ADD_TO_PHYSMAP`].
 #[doc(alias = "xen_add_to_physmap")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct AddToPhysmap {
     /// Whose map.
@@ -249,7 +249,7 @@ pub struct AddToPhysmap {
 
 /// Argument of [`MemoryOp::ADD_TO_PHYSMAP_BATCH`].
 #[doc(alias = "xen_add_to_physmap_batch")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct AddToPhysmapBatch {
     /// Whose map.
@@ -270,7 +270,7 @@ pub struct AddToPhysmapBatch {
 
 /// Argument of [`MemoryOp::REMOVE_FROM_PHYSMAP`].
 #[doc(alias = "xen_remove_from_physmap")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct RemoveFromPhysmap {
     /// Whose map.
@@ -283,7 +283,7 @@ pub struct RemoveFromPhysmap {
 
 /// Argument of [`MemoryOp::MEMORY_MAP`] and [`MemoryOp::MACHINE_MEMORY_MAP`].
 #[doc(alias = "xen_memory_map")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct MemoryMap {
     /// In: room; out: entries.
@@ -296,7 +296,7 @@ pub struct MemoryMap {
 
 /// One region of a memory map, in the BIOS's format; 20 bytes without alignment.
 #[doc(alias = "e820entry")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct E820Entry {
     /// First byte.
@@ -327,7 +327,7 @@ open_enum! {
 
 /// Argument of [`MemoryOp::SET_MEMORY_MAP`].
 #[doc(alias = "xen_foreign_memory_map")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct ForeignMemoryMap {
     /// Whose.
@@ -340,7 +340,7 @@ pub struct ForeignMemoryMap {
 
 /// Argument of [`MemoryOp::SET_POD_TARGET`] and [`MemoryOp::GET_POD_TARGET`].
 #[doc(alias = "xen_pod_target")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PodTarget {
     /// In.
@@ -359,7 +359,7 @@ pub struct PodTarget {
 
 /// Frames a device needs.
 #[doc(alias = "xen_reserved_device_memory")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct ReservedDeviceMemory {
     /// First.
@@ -370,7 +370,7 @@ pub struct ReservedDeviceMemory {
 
 /// Argument of [`MemoryOp::RESERVED_DEVICE_MEMORY_MAP`].
 #[doc(alias = "xen_reserved_device_memory_map")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct ReservedDeviceMemoryMap {
     /// Bit 0: of all devices.
@@ -402,7 +402,7 @@ open_enum! {
 
 /// Argument of [`MemoryOp::ACQUIRE_RESOURCE`].
 #[doc(alias = "xen_mem_acquire_resource")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct MemAcquireResource {
     /// Whose.
@@ -423,7 +423,7 @@ pub struct MemAcquireResource {
 
 /// A range of a virtual NUMA node.
 #[doc(alias = "xen_vmemrange")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Vmemrange {
     /// First byte.
@@ -438,7 +438,7 @@ pub struct Vmemrange {
 
 /// Argument of [`MemoryOp::GET_VNUMAINFO`].
 #[doc(alias = "xen_vnuma_topology_info")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct VnumaTopologyInfo {
     /// Whose.

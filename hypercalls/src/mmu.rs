@@ -6,7 +6,7 @@
 use crate::frame::Mfn;
 use crate::handle::GuestHandle;
 use crate::macros::open_enum;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// First address guests must leave to the hypervisor.
 pub const HYPERVISOR_VIRT_START: u64 = 0xffff_8000_0000_0000;
@@ -42,7 +42,7 @@ open_enum! {
 
 /// One update of `mmu_update`.
 #[doc(alias = "mmu_update")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct MmuUpdate {
     /// Machine address of the entry, with a [`MmuUpdateCmd`] in the low two bits.
@@ -133,7 +133,7 @@ open_enum! {
 
 /// One operation of `mmuext_op`. Each argument is a union in the headers; the operation says which member counts.
 #[doc(alias = "mmuext_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct MmuextOp {
     /// What to do.

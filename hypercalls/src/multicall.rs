@@ -2,11 +2,11 @@
 #![forbid(unsafe_code)]
 //! Batches of hypercalls (`xen.h`: `multicall_entry`).
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// One call of a batch.
 #[doc(alias = "multicall_entry")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct MulticallEntry {
     /// Which; a [`crate::HypercallNumber`].

@@ -3,7 +3,7 @@
 //! Non-maskable interrupts (`nmi.h`).
 
 use crate::macros::{flags, open_enum};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 flags! {
     /// [`crate::shared_info::ArchSharedInfo::nmi_reason`].
@@ -34,7 +34,7 @@ open_enum! {
 
 /// Argument of [`NmiOp::REGISTER_CALLBACK`].
 #[doc(alias = "xennmi_callback")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct NmiCallback {
     /// Entry point.

@@ -6,7 +6,7 @@ use crate::frame::Mfn;
 use crate::handle::GuestHandle;
 use crate::ids::{DomId, Pirq};
 use crate::macros::{flags, open_enum, payload};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 open_enum! {
     /// Sub-operations of `physdev_op` (first argument).
@@ -94,7 +94,7 @@ open_enum! {
 
 /// Argument of [`PhysdevOp::EOI`].
 #[doc(alias = "physdev_eoi")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PhysdevEoi {
     /// Which.
@@ -103,7 +103,7 @@ pub struct PhysdevEoi {
 
 /// Argument of [`PhysdevOp::PIRQ_EOI_GMFN_V1`] and [`PhysdevOp::PIRQ_EOI_GMFN_V2`].
 #[doc(alias = "physdev_pirq_eoi_gmfn")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PhysdevPirqEoiGmfn {
     /// The page.
@@ -124,7 +124,7 @@ flags! {
 
 /// Argument of [`PhysdevOp::IRQ_STATUS_QUERY`].
 #[doc(alias = "physdev_irq_status_query")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PhysdevIrqStatusQuery {
     /// In: which.
@@ -135,7 +135,7 @@ pub struct PhysdevIrqStatusQuery {
 
 /// Argument of [`PhysdevOp::SET_IOPL`].
 #[doc(alias = "physdev_set_iopl")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PhysdevSetIopl {
     /// 0 to 3; 1 and above lets the kernel use ports.
@@ -144,7 +144,7 @@ pub struct PhysdevSetIopl {
 
 /// Argument of [`PhysdevOp::SET_IOBITMAP`].
 #[doc(alias = "physdev_set_iobitmap")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PhysdevSetIobitmap {
     /// A clear bit allows a port.
@@ -157,7 +157,7 @@ pub struct PhysdevSetIobitmap {
 
 /// Argument of [`PhysdevOp::APIC_READ`] and [`PhysdevOp::APIC_WRITE`].
 #[doc(alias = "physdev_apic")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PhysdevApic {
     /// Machine address of the I/O APIC.
@@ -170,7 +170,7 @@ pub struct PhysdevApic {
 
 /// Argument of [`PhysdevOp::ALLOC_IRQ_VECTOR`].
 #[doc(alias = "physdev_irq")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PhysdevIrq {
     /// In.
@@ -202,7 +202,7 @@ open_enum! {
 
 /// Argument of [`PhysdevOp::MAP_PIRQ`].
 #[doc(alias = "physdev_map_pirq")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PhysdevMapPirq {
     /// In: for whom.
@@ -229,7 +229,7 @@ pub struct PhysdevMapPirq {
 
 /// Argument of [`PhysdevOp::UNMAP_PIRQ`].
 #[doc(alias = "physdev_unmap_pirq")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PhysdevUnmapPirq {
     /// Whose.
@@ -242,7 +242,7 @@ pub struct PhysdevUnmapPirq {
 
 /// Names a PCI device in segment 0.
 #[doc(alias = "physdev_manage_pci")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PhysdevManagePci {
     /// Bus.
@@ -253,7 +253,7 @@ pub struct PhysdevManagePci {
 
 /// Argument of [`PhysdevOp::MANAGE_PCI_ADD_EXT`].
 #[doc(alias = "physdev_manage_pci_ext")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PhysdevManagePciExt {
     /// Bus.
@@ -274,7 +274,7 @@ pub struct PhysdevManagePciExt {
 
 /// The one argument of the older `physdev_op` (hypercall 19).
 #[doc(alias = "physdev_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C, align(8))]
 pub struct PhysdevOpCompat {
     /// Which operation.
@@ -289,7 +289,7 @@ payload!(PhysdevOpCompat, u);
 
 /// Argument of [`PhysdevOp::SETUP_GSI`].
 #[doc(alias = "physdev_setup_gsi")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PhysdevSetupGsi {
     /// Which line.
@@ -304,7 +304,7 @@ pub struct PhysdevSetupGsi {
 
 /// Argument of [`PhysdevOp::GET_FREE_PIRQ`].
 #[doc(alias = "physdev_get_free_pirq")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PhysdevGetFreePirq {
     /// In: for what.
@@ -324,7 +324,7 @@ flags! {
 
 /// Argument of [`PhysdevOp::PCI_MMCFG_RESERVED`].
 #[doc(alias = "physdev_pci_mmcfg_reserved")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PhysdevPciMmcfgReserved {
     /// Machine address of the window.
@@ -356,7 +356,7 @@ flags! {
 
 /// Argument of [`PhysdevOp::PCI_DEVICE_ADD`].
 #[doc(alias = "physdev_pci_device_add")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PhysdevPciDeviceAdd {
     /// Segment.
@@ -375,7 +375,7 @@ pub struct PhysdevPciDeviceAdd {
 
 /// Names a PCI device.
 #[doc(alias = "physdev_pci_device")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PhysdevPciDevice {
     /// Segment.
@@ -400,7 +400,7 @@ open_enum! {
 
 /// Argument of [`PhysdevOp::DBGP_OP`].
 #[doc(alias = "physdev_dbgp_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PhysdevDbgpOp {
     /// Which.

@@ -3,7 +3,7 @@
 //! Performance counters (`pmu.h`).
 
 use crate::macros::open_enum;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 open_enum! {
     /// Sub-operations of `xenpmu_op` (first argument). Argument [`PmuParams`].
@@ -36,7 +36,7 @@ open_enum! {
 }
 
 /// Interface version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PmuVersion {
     /// 0.
@@ -47,7 +47,7 @@ pub struct PmuVersion {
 
 /// Argument of all [`XenpmuOp`].
 #[doc(alias = "xen_pmu_params")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PmuParams {
     /// Of the interface.

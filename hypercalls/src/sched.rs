@@ -5,7 +5,7 @@
 use crate::handle::GuestHandle;
 use crate::ids::{DomId, Port};
 use crate::macros::open_enum;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 open_enum! {
     /// Sub-operations of `sched_op` (first argument).
@@ -69,7 +69,7 @@ impl ShutdownReason {
 
 /// Argument of [`SchedOp::SHUTDOWN`] and [`SchedOp::SHUTDOWN_CODE`].
 #[doc(alias = "sched_shutdown")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct SchedShutdown {
     /// Why.
@@ -78,7 +78,7 @@ pub struct SchedShutdown {
 
 /// Argument of [`SchedOp::POLL`].
 #[doc(alias = "sched_poll")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct SchedPoll {
     /// Ports to wait for.
@@ -93,7 +93,7 @@ pub struct SchedPoll {
 
 /// Argument of [`SchedOp::REMOTE_SHUTDOWN`].
 #[doc(alias = "sched_remote_shutdown")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct SchedRemoteShutdown {
     /// Which domain.
@@ -106,7 +106,7 @@ pub struct SchedRemoteShutdown {
 
 /// Argument of [`SchedOp::WATCHDOG`].
 #[doc(alias = "sched_watchdog")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct SchedWatchdog {
     /// Which watchdog; 0 asks for a new one.
@@ -117,7 +117,7 @@ pub struct SchedWatchdog {
 
 /// Argument of [`SchedOp::PIN_OVERRIDE`].
 #[doc(alias = "sched_pin_override")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct SchedPinOverride {
     /// Which CPU; negative undoes.

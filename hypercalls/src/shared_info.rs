@@ -7,7 +7,7 @@
 
 use crate::frame::Mfn;
 use crate::macros::flags;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// vCPUs whose [`VcpuInfo`] fits in [`SharedInfo`].
 #[doc(alias = "XEN_LEGACY_MAX_VCPUS")]
@@ -27,7 +27,7 @@ flags! {
 
 /// A vCPU's clock: `system_time + ((tsc - tsc_timestamp) << tsc_shift) * tsc_to_system_mul >> 32`.
 #[doc(alias = "vcpu_time_info")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct VcpuTimeInfo {
     /// Odd while the rest changes.
@@ -50,7 +50,7 @@ pub struct VcpuTimeInfo {
 
 /// The x86 part of [`VcpuInfo`].
 #[doc(alias = "arch_vcpu_info")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct ArchVcpuInfo {
     /// Fault address of the last page fault delivered.
@@ -61,7 +61,7 @@ pub struct ArchVcpuInfo {
 
 /// What one vCPU and the hypervisor tell each other.
 #[doc(alias = "vcpu_info")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct VcpuInfo {
     /// Non-zero: an event waits for this vCPU.
@@ -80,7 +80,7 @@ pub struct VcpuInfo {
 
 /// The x86 part of [`SharedInfo`]: how the toolstack finds the guest's P2M.
 #[doc(alias = "arch_shared_info")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct ArchSharedInfo {
     /// One past the last frame the P2M covers.
@@ -99,7 +99,7 @@ pub struct ArchSharedInfo {
 
 /// The shared-info page.
 #[doc(alias = "shared_info")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct SharedInfo {
     /// The first 32 vCPUs, until they register their own place.

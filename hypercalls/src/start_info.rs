@@ -5,7 +5,7 @@
 use crate::frame::{Mfn, Pfn};
 use crate::ids::Port;
 use crate::macros::{flags, open_enum, payload};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// Bytes of [`StartInfo::cmd_line`], final NUL included.
 pub const MAX_GUEST_CMDLINE: usize = 1024;
@@ -41,7 +41,7 @@ flags! {
 
 /// The page a PV guest's `rsi` points to at entry.
 #[doc(alias = "start_info")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct StartInfo {
     /// NUL-padded: [`MAGIC_DOM0`] or [`MAGIC_DOMU`].
@@ -83,7 +83,7 @@ pub struct StartInfo {
 payload!(StartInfo, console);
 
 /// [`StartInfo::console`] of a domain with a console ring.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct ConsoleDomU {
     /// The console page.
@@ -95,7 +95,7 @@ pub struct ConsoleDomU {
 }
 
 /// [`StartInfo::console`] of the control domain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct ConsoleDom0 {
     /// Where in the start-info page the [`VgaConsoleInfo`] is, in bytes.
@@ -106,7 +106,7 @@ pub struct ConsoleDom0 {
 
 /// An entry of the module list, with [`StartInfoFlags::MULTIBOOT_MOD`].
 #[doc(alias = "xen_multiboot_mod_list")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct MultibootModList {
     /// Frame or address where it starts.
@@ -136,7 +136,7 @@ open_enum! {
 
 /// The video mode the control domain inherits.
 #[doc(alias = "dom0_vga_console_info")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C, align(4))]
 pub struct VgaConsoleInfo {
     /// Which kind.
@@ -150,7 +150,7 @@ pub struct VgaConsoleInfo {
 payload!(VgaConsoleInfo, u);
 
 /// A text console.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct VgaTextMode {
     /// In scan lines.
@@ -166,7 +166,7 @@ pub struct VgaTextMode {
 }
 
 /// A linear frame buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct VgaFrameBuffer {
     /// In pixels.

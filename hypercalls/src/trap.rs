@@ -3,7 +3,7 @@
 //! Exceptions, callbacks and segments (`arch-x86/xen.h`, `xen-x86_64.h`): how control enters and leaves a PV kernel.
 
 use crate::macros::{flags, open_enum};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 flags! {
     /// [`TrapInfo::flags`].
@@ -17,7 +17,7 @@ flags! {
 
 /// One entry of the trap table. A list of them ends at `address == 0`.
 #[doc(alias = "trap_info")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct TrapInfo {
     /// Exception or interrupt vector.
@@ -34,7 +34,7 @@ pub struct TrapInfo {
 
 /// What `iret` takes from the guest's stack, lowest address first.
 #[doc(alias = "iret_context")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct IretContext {
     /// Loaded into `rax`.
@@ -59,7 +59,7 @@ pub struct IretContext {
 
 /// What a handler finds on its stack when the vector has no error code, lowest address first. With an error code,
 /// that comes between `r11` and `rip`: [`BounceFrameWithError`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct BounceFrame {
     /// Interrupted `rcx`, because entry may be by `sysret`.
@@ -79,7 +79,7 @@ pub struct BounceFrame {
 }
 
 /// As [`BounceFrame`], for vectors with an error code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct BounceFrameWithError {
     /// Interrupted `rcx`.
@@ -101,7 +101,7 @@ pub struct BounceFrameWithError {
 }
 
 /// What the failsafe callback finds on its stack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct FailsafeFrame {
     /// Interrupted `rcx`.

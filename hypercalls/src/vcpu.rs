@@ -7,7 +7,7 @@ use crate::handle::GuestHandle;
 use crate::macros::{flags, open_enum};
 use crate::shared_info::VcpuTimeInfo;
 use crate::trap::TrapInfo;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 open_enum! {
     /// Sub-operations of `vcpu_op` (first argument; the second is the vCPU).
@@ -77,7 +77,7 @@ open_enum! {
 
 /// How long a vCPU was in which state.
 #[doc(alias = "vcpu_runstate_info")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct VcpuRunstateInfo {
     /// Since `state_entry_time`.
@@ -96,7 +96,7 @@ pub const RUNSTATE_UPDATE: u64 = 1 << 63;
 
 /// Argument of [`VcpuOp::REGISTER_RUNSTATE_MEMORY_AREA`].
 #[doc(alias = "vcpu_register_runstate_memory_area")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct VcpuRegisterRunstateMemoryArea {
     /// Where to keep the copy; null for nowhere.
@@ -105,7 +105,7 @@ pub struct VcpuRegisterRunstateMemoryArea {
 
 /// Argument of [`VcpuOp::SET_PERIODIC_TIMER`].
 #[doc(alias = "vcpu_set_periodic_timer")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct VcpuSetPeriodicTimer {
     /// Period in nanoseconds.
@@ -123,7 +123,7 @@ flags! {
 
 /// Argument of [`VcpuOp::SET_SINGLESHOT_TIMER`].
 #[doc(alias = "vcpu_set_singleshot_timer")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct VcpuSetSingleshotTimer {
     /// System time in nanoseconds.
@@ -136,7 +136,7 @@ pub struct VcpuSetSingleshotTimer {
 
 /// Argument of [`VcpuOp::REGISTER_VCPU_INFO`].
 #[doc(alias = "vcpu_register_vcpu_info")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct VcpuRegisterVcpuInfo {
     /// The frame.
@@ -149,7 +149,7 @@ pub struct VcpuRegisterVcpuInfo {
 
 /// Argument of [`VcpuOp::GET_PHYSID`].
 #[doc(alias = "vcpu_get_physid")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct VcpuGetPhysid {
     /// Out: APIC id in the low half, ACPI id in the high half.
@@ -158,7 +158,7 @@ pub struct VcpuGetPhysid {
 
 /// Argument of [`VcpuOp::REGISTER_VCPU_TIME_MEMORY_AREA`].
 #[doc(alias = "vcpu_register_time_memory_area")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct VcpuRegisterTimeMemoryArea {
     /// Where to keep the copy; null for nowhere.
@@ -167,7 +167,7 @@ pub struct VcpuRegisterTimeMemoryArea {
 
 /// A register set, in the order of the headers.
 #[doc(alias = "cpu_user_regs")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct CpuUserRegs {
     /// Register.
@@ -267,7 +267,7 @@ flags! {
 
 /// The whole state of a vCPU, as the guest gives it for a new one and the toolstack reads and writes it.
 #[doc(alias = "vcpu_guest_context")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct VcpuGuestContext {
     /// FXSAVE image.

@@ -3,7 +3,7 @@
 //! Version, features and capabilities (`version.h`, `features.h`).
 
 use crate::macros::{flags, open_enum};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 open_enum! {
     /// Sub-operations of `xen_version` (first argument).
@@ -76,7 +76,7 @@ pub type Commandline = [u8; 1024];
 
 /// Who built the hypervisor, and when; NUL-terminated texts.
 #[doc(alias = "xen_compile_info")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct CompileInfo {
     /// Compiler and version.
@@ -91,7 +91,7 @@ pub struct CompileInfo {
 
 /// Argument of [`VersionOp::PLATFORM_PARAMETERS`].
 #[doc(alias = "xen_platform_parameters")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PlatformParameters {
     /// First address of the hypervisor in the guest's address space.
@@ -100,7 +100,7 @@ pub struct PlatformParameters {
 
 /// Argument of [`VersionOp::GET_FEATURES`].
 #[doc(alias = "xen_feature_info")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct FeatureInfo {
     /// In: which 32 features.
@@ -111,7 +111,7 @@ pub struct FeatureInfo {
 
 /// The head of a build id; the bytes follow.
 #[doc(alias = "xen_build_id")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct BuildId {
     /// In: room, out: length in bytes.
@@ -120,7 +120,7 @@ pub struct BuildId {
 
 /// The head of a buffer of any length; its bytes follow.
 #[doc(alias = "xen_varbuf")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Varbuf {
     /// In: room in bytes.

@@ -60,7 +60,7 @@ pub(crate) struct TestArgs {
     /// Take the time that is needed: five minutes of stress, and all CPUs of all machines in threads of their own
     #[arg(long)]
     pub(crate) long: bool,
-    /// How many machines may run at a time
+    /// How many machines may run at a time, beside one that waits most of the time
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub(crate) jobs: usize,
     /// Use this QEMU

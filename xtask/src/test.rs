@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &TestArgs) -> Result<ExitCode> {
         tools::ensure_target()?;
         context.qemu = tools::qemu(arguments.qemu.as_deref())?;
     }
-    let queue = Queue::default();
+    let (queue, idling) = (Queue::default(), Queue::default());
     let context = &context;
     let alone = std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -46,13 +46,19 @@ pub(crate) fn run(arguments: &TestArgs) -> Result<ExitCode> {
         if !arguments.quick {
             let cases = tally.wanted(machines(arguments, context, &tally));
             let (last, together): (Vec<Case>, Vec<Case>) = cases.into_iter().partition(|case| case.alone);
+            let (waiting, busy): (Vec<Case>, Vec<Case>) =
+                together.into_iter().partition(|case| case.idles && arguments.jobs > 1);
             alone = last;
-            queue.fill(together);
+            queue.fill(busy);
+            idling.fill(waiting);
         }
         queue.close();
+        idling.close();
         for _ in 1..arguments.jobs {
             scope.spawn(|| queue.work(&tally, context));
         }
+        // Those that wait take nobody's place, one after another.
+        scope.spawn(|| idling.work(&tally, context));
         alone
     });
     alone.iter().for_each(|case| tally.run(case, context));

@@ -6,11 +6,11 @@
 use crate::frame::Pfn;
 use crate::handle::GuestHandle;
 use crate::ids::{DomId, Port, VcpuId};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// Lets debug traps pause the domain.
 #[doc(alias = "xen_domctl_setdebugging")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Setdebugging {
     /// 1 or 0.
@@ -19,7 +19,7 @@ pub struct Setdebugging {
 
 /// Presses a button.
 #[doc(alias = "xen_domctl_sendtrigger")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Sendtrigger {
     /// 0 NMI, 1 reset, 2 INIT, 3 power, 4 sleep.
@@ -30,7 +30,7 @@ pub struct Sendtrigger {
 
 /// Obsolete.
 #[doc(alias = "xen_domctl_subscribe")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Subscribe {
     /// Port.
@@ -39,7 +39,7 @@ pub struct Subscribe {
 
 /// An HVM guest's devices.
 #[doc(alias = "xen_domctl_hvmcontext")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Hvmcontext {
     /// In: room; out: bytes.
@@ -52,7 +52,7 @@ pub struct Hvmcontext {
 
 /// One record of them.
 #[doc(alias = "xen_domctl_hvmcontext_partial")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct HvmcontextPartial {
     /// Which.
@@ -67,7 +67,7 @@ pub struct HvmcontextPartial {
 
 /// Single steps.
 #[doc(alias = "xen_domctl_debug_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct DebugOp {
     /// 0 off, 1 on.
@@ -78,7 +78,7 @@ pub struct DebugOp {
 
 /// Reads or writes a domain's memory.
 #[doc(alias = "xen_domctl_gdbsx_memio")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct GdbsxMemio {
     /// Page table, or 0.
@@ -101,7 +101,7 @@ pub struct GdbsxMemio {
 
 /// Pauses or unpauses a vCPU.
 #[doc(alias = "xen_domctl_gdbsx_pauseunp_vcpu")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct GdbsxPauseunpVcpu {
     /// Which.
@@ -110,7 +110,7 @@ pub struct GdbsxPauseunpVcpu {
 
 /// Why a domain is paused.
 #[doc(alias = "xen_domctl_gdbsx_domstatus")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct GdbsxDomstatus {
     /// Out: it is.
@@ -125,7 +125,7 @@ pub struct GdbsxDomstatus {
 
 /// Introspection rings.
 #[doc(alias = "xen_domctl_vm_event_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct VmEventOp {
     /// What.
@@ -138,7 +138,7 @@ pub struct VmEventOp {
 
 /// Memory sharing.
 #[doc(alias = "xen_domctl_mem_sharing_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct MemSharingOp {
     /// What.
@@ -149,7 +149,7 @@ pub struct MemSharingOp {
 
 /// Whether a listener is required.
 #[doc(alias = "xen_domctl_set_access_required")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct SetAccessRequired {
     /// 1 or 0.
@@ -158,7 +158,7 @@ pub struct SetAccessRequired {
 
 /// Counts of inconsistent entries; all out.
 #[doc(alias = "xen_domctl_audit_p2m")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct AuditP2m {
     /// Frames nobody maps.
@@ -171,7 +171,7 @@ pub struct AuditP2m {
 
 /// A frame that failed.
 #[doc(alias = "xen_domctl_set_broken_page_p2m")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct SetBrokenPageP2m {
     /// Which.
@@ -180,7 +180,7 @@ pub struct SetBrokenPageP2m {
 
 /// Frames to write back.
 #[doc(alias = "xen_domctl_cacheflush")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Cacheflush {
     /// First.
@@ -191,7 +191,7 @@ pub struct Cacheflush {
 
 /// Cache monitoring.
 #[doc(alias = "xen_domctl_psr_cmt_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PsrCmtOp {
     /// 0 detach, 1 attach, 2 ask.
@@ -202,7 +202,7 @@ pub struct PsrCmtOp {
 
 /// Introspection events.
 #[doc(alias = "xen_domctl_monitor_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C, align(8))]
 pub struct MonitorOp {
     /// 0 enable, 1 disable, 2 capabilities and more.
@@ -215,7 +215,7 @@ pub struct MonitorOp {
 
 /// Cache allocation.
 #[doc(alias = "xen_domctl_psr_alloc")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PsrAlloc {
     /// What.
@@ -228,7 +228,7 @@ pub struct PsrAlloc {
 
 /// A virtual UART; Arm.
 #[doc(alias = "xen_domctl_vuart_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct VuartOp {
     /// What.
@@ -247,7 +247,7 @@ pub struct VuartOp {
 
 /// Processor trace.
 #[doc(alias = "xen_domctl_vmtrace_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct VmtraceOp {
     /// What.

@@ -6,11 +6,11 @@ use crate::frame::{Mfn, Pfn};
 use crate::handle::GuestHandle;
 use crate::ids::Pirq;
 use crate::macros::{open_enum, payload};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// Lets a domain use an interrupt.
 #[doc(alias = "xen_domctl_irq_permission")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct IrqPermission {
     /// The caller's number of it.
@@ -23,7 +23,7 @@ pub struct IrqPermission {
 
 /// Lets a domain map device memory.
 #[doc(alias = "xen_domctl_iomem_permission")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct IomemPermission {
     /// First frame.
@@ -38,7 +38,7 @@ pub struct IomemPermission {
 
 /// Lets a domain use ports.
 #[doc(alias = "xen_domctl_ioport_permission")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct IoportPermission {
     /// First port.
@@ -65,7 +65,7 @@ open_enum! {
 
 /// Gives or takes a device.
 #[doc(alias = "xen_domctl_assign_device")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C, align(8))]
 pub struct AssignDevice {
     /// Of what kind.
@@ -80,7 +80,7 @@ payload!(AssignDevice, u);
 
 /// Which devices go together.
 #[doc(alias = "xen_domctl_get_device_group")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct GetDeviceGroup {
     /// In: one of them.
@@ -97,7 +97,7 @@ pub struct GetDeviceGroup {
 
 /// Routes an interrupt to an HVM guest.
 #[doc(alias = "xen_domctl_bind_pt_irq")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C, align(8))]
 pub struct BindPtIrq {
     /// Which.
@@ -110,7 +110,7 @@ pub struct BindPtIrq {
 
 /// Maps device memory into a translated guest.
 #[doc(alias = "xen_domctl_memory_mapping")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct MemoryMapping {
     /// Where.
@@ -127,7 +127,7 @@ pub struct MemoryMapping {
 
 /// Maps ports into an HVM guest.
 #[doc(alias = "xen_domctl_ioport_mapping")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct IoportMapping {
     /// Where.

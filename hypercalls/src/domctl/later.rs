@@ -5,7 +5,7 @@
 
 use super::{ArchDomainconfig, CreateFlags, DomctlCmd};
 use crate::handle::GuestHandle;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// `XEN_DOMCTL_INTERFACE_VERSION` of Xen 4.19 and 4.20, which is Debian 13's.
 pub const DOMCTL_INTERFACE_VERSION_0X17: u32 = 0x17;
@@ -19,7 +19,7 @@ impl DomctlCmd {
 
 /// Which parts of the last-level cache a domain's memory may use; a toolstack of 4.20 asks it for every domain, without any.
 #[doc(alias = "xen_domctl_set_llc_colors")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct SetLlcColors {
     /// How many there are in [`Self::llc_colors`].
@@ -31,7 +31,7 @@ pub struct SetLlcColors {
 }
 
 /// [`super::Createdomain`] of interface version 0x17: `altp2m_opts` has come in between.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Createdomain0x17 {
     /// Security label.

@@ -6,7 +6,7 @@ use crate::domctl::XenctlBitmap;
 use crate::handle::GuestHandle;
 use crate::macros::open_enum;
 use crate::memory::Vmemrange;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 open_enum! {
     /// What [`Getpageframeinfo3`] says of a frame, in bits 28-31.
@@ -46,7 +46,7 @@ open_enum! {
 
 /// Argument of [`super::DomctlCmd::GETPAGEFRAMEINFO3`].
 #[doc(alias = "xen_domctl_getpageframeinfo3")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Getpageframeinfo3 {
     /// How many frames.
@@ -87,7 +87,7 @@ open_enum! {
 
 /// Counters of dirty tracking.
 #[doc(alias = "xen_domctl_shadow_op_stats")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct ShadowOpStats {
     /// Faults.
@@ -98,7 +98,7 @@ pub struct ShadowOpStats {
 
 /// Argument of [`super::DomctlCmd::SHADOW_OP`].
 #[doc(alias = "xen_domctl_shadow_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct ShadowOp {
     /// In: what.
@@ -119,7 +119,7 @@ pub struct ShadowOp {
 
 /// Argument of [`super::DomctlCmd::MAX_MEM`].
 #[doc(alias = "xen_domctl_max_mem")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct MaxMem {
     /// In KiB.
@@ -128,7 +128,7 @@ pub struct MaxMem {
 
 /// Argument of [`super::DomctlCmd::SETNODEAFFINITY`].
 #[doc(alias = "xen_domctl_nodeaffinity")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Nodeaffinity {
     /// Nodes.
@@ -137,7 +137,7 @@ pub struct Nodeaffinity {
 
 /// Argument of [`super::DomctlCmd::SET_PAGING_MEMPOOL_SIZE`].
 #[doc(alias = "xen_domctl_paging_mempool")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PagingMempool {
     /// In bytes.
@@ -146,7 +146,7 @@ pub struct PagingMempool {
 
 /// Argument of [`super::DomctlCmd::SETVNUMAINFO`].
 #[doc(alias = "xen_domctl_vnuma")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Vnuma {
     /// Nodes.

@@ -7,7 +7,7 @@ use crate::frame::Mfn;
 use crate::handle::GuestHandle;
 use crate::ids::{DomId, Virq};
 use crate::macros::{flags, payload};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 mod command;
 pub mod debug;
@@ -30,7 +30,7 @@ pub const DOMCTL_INTERFACE_VERSION: u32 = 0x15;
 
 /// Argument of `domctl`.
 #[doc(alias = "xen_domctl")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C, align(8))]
 pub struct Domctl {
     /// What to do.
@@ -53,7 +53,7 @@ pub type DomainHandle = [u8; 16];
 
 /// A bitmap of CPUs or nodes.
 #[doc(alias = "xenctl_bitmap")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct XenctlBitmap {
     /// Its bytes, bit 0 of byte 0 first.
@@ -105,7 +105,7 @@ flags! {
 
 /// The x86 part of a domain's configuration.
 #[doc(alias = "xen_arch_domainconfig")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct ArchDomainconfig {
     /// Emulated devices.
@@ -146,7 +146,7 @@ flags! {
 
 /// Argument of [`DomctlCmd::CREATEDOMAIN`].
 #[doc(alias = "xen_domctl_createdomain")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Createdomain {
     /// Security label.
@@ -231,7 +231,7 @@ impl DominfFlags {
 
 /// What a domain is.
 #[doc(alias = "xen_domctl_getdomaininfo")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Getdomaininfo {
     /// Its number; the next one that exists, if it does not.
@@ -274,7 +274,7 @@ pub struct Getdomaininfo {
 
 /// Argument of [`DomctlCmd::MAX_VCPUS`].
 #[doc(alias = "xen_domctl_max_vcpus")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct MaxVcpus {
     /// How many.
@@ -283,7 +283,7 @@ pub struct MaxVcpus {
 
 /// Argument of [`DomctlCmd::SETDOMAINHANDLE`].
 #[doc(alias = "xen_domctl_setdomainhandle")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Setdomainhandle {
     /// The UUID.
@@ -292,7 +292,7 @@ pub struct Setdomainhandle {
 
 /// Argument of [`DomctlCmd::HYPERCALL_INIT`].
 #[doc(alias = "xen_domctl_hypercall_init")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct HypercallInit {
     /// The page.
@@ -301,7 +301,7 @@ pub struct HypercallInit {
 
 /// Argument of [`DomctlCmd::SETTIMEOFFSET`].
 #[doc(alias = "xen_domctl_settimeoffset")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Settimeoffset {
     /// Added to the host's clock.
@@ -310,7 +310,7 @@ pub struct Settimeoffset {
 
 /// Argument of [`DomctlCmd::SET_ADDRESS_SIZE`] and [`DomctlCmd::GET_ADDRESS_SIZE`].
 #[doc(alias = "xen_domctl_address_size")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct AddressSize {
     /// In bits.
@@ -319,7 +319,7 @@ pub struct AddressSize {
 
 /// Argument of [`DomctlCmd::SET_TARGET`].
 #[doc(alias = "xen_domctl_set_target")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct SetTarget {
     /// Which domain.
@@ -328,7 +328,7 @@ pub struct SetTarget {
 
 /// Argument of [`DomctlCmd::SET_VIRQ_HANDLER`].
 #[doc(alias = "xen_domctl_set_virq_handler")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct SetVirqHandler {
     /// Which.

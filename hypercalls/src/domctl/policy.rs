@@ -3,11 +3,11 @@
 //! What a domain sees of the CPU.
 
 use crate::handle::GuestHandle;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// Argument of [`super::DomctlCmd::SETTSCINFO`] and [`super::DomctlCmd::GETTSCINFO`].
 #[doc(alias = "xen_domctl_tsc_info")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct TscInfo {
     /// 0 default, 1 always emulate, 2 never, 3 by `rdtscp`.
@@ -27,7 +27,7 @@ pub struct TscInfo {
 pub const CPUID_NO_SUBLEAF: u32 = 0xffff_ffff;
 
 /// What CPUID answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct CpuidLeaf {
     /// `eax` in.
@@ -45,7 +45,7 @@ pub struct CpuidLeaf {
 }
 
 /// What an MSR holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct MsrEntry {
     /// Number.
@@ -58,7 +58,7 @@ pub struct MsrEntry {
 
 /// Argument of [`super::DomctlCmd::GET_CPU_POLICY`] and [`super::DomctlCmd::SET_CPU_POLICY`].
 #[doc(alias = "xen_domctl_cpu_policy")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct CpuPolicy {
     /// In: room or entries; out: entries.

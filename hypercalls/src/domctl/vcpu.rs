@@ -7,11 +7,11 @@ use crate::handle::GuestHandle;
 use crate::ids::VcpuId;
 use crate::macros::{flags, open_enum, payload};
 use crate::vcpu::VcpuGuestContext;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// A vCPU's state.
 #[doc(alias = "xen_domctl_vcpucontext")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Vcpucontext {
     /// Which.
@@ -24,7 +24,7 @@ pub struct Vcpucontext {
 
 /// What a vCPU does.
 #[doc(alias = "xen_domctl_getvcpuinfo")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Getvcpuinfo {
     /// In: which.
@@ -62,7 +62,7 @@ flags! {
 
 /// Where a vCPU runs.
 #[doc(alias = "xen_domctl_vcpuaffinity")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Vcpuaffinity {
     /// Which.
@@ -116,7 +116,7 @@ open_enum! {
 
 /// Parameters of the credit schedulers.
 #[doc(alias = "xen_domctl_sched_credit")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct SchedCredit {
     /// Share, 1 to 65535; 256 is usual.
@@ -127,7 +127,7 @@ pub struct SchedCredit {
 
 /// Parameters of the real-time scheduler.
 #[doc(alias = "xen_domctl_sched_rtds")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct SchedRtds {
     /// Microseconds.
@@ -140,7 +140,7 @@ pub struct SchedRtds {
 
 /// A vCPU's parameters.
 #[doc(alias = "xen_domctl_schedparam_vcpu")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct SchedparamVcpu {
     /// [`SchedCredit`] or [`SchedRtds`].
@@ -150,7 +150,7 @@ pub struct SchedparamVcpu {
 }
 
 /// [`SchedulerOp::u`] for vCPUs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct SchedVcpus {
     /// Which and what.
@@ -163,7 +163,7 @@ pub struct SchedVcpus {
 
 /// Scheduling parameters.
 #[doc(alias = "xen_domctl_scheduler_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C, align(8))]
 pub struct SchedulerOp {
     /// Of which scheduler.
@@ -178,7 +178,7 @@ payload!(SchedulerOp, u);
 
 /// More of a vCPU's state.
 #[doc(alias = "xen_domctl_ext_vcpucontext")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct ExtVcpucontext {
     /// Which.
@@ -205,7 +205,7 @@ pub struct ExtVcpucontext {
 
 /// A vCPU's XSAVE state.
 #[doc(alias = "xen_domctl_vcpuextstate")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Vcpuextstate {
     /// Which.
@@ -222,7 +222,7 @@ pub struct Vcpuextstate {
 
 /// An MSR of a vCPU.
 #[doc(alias = "xen_domctl_vcpu_msr")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct VcpuMsr {
     /// Number.
@@ -235,7 +235,7 @@ pub struct VcpuMsr {
 
 /// A vCPU's MSRs.
 #[doc(alias = "xen_domctl_vcpu_msrs")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct VcpuMsrs {
     /// Which.

@@ -4,7 +4,7 @@
 
 use crate::ids::{DomId, GrantRef};
 use crate::macros::{flags, payload};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 flags! {
     /// [`GrantEntryV1::flags`]: the type in the low two bits, then rights, then what is in use.
@@ -57,7 +57,7 @@ pub const TRANSFER_COMPLETED: u16 = 1 << 3;
 
 /// A shared entry of version 1. Both sides write it at any time: the hypervisor accesses it with atomics only.
 #[doc(alias = "grant_entry_v1")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct GrantEntryV1 {
     /// Type, rights and use.
@@ -70,7 +70,7 @@ pub struct GrantEntryV1 {
 
 /// The first half of a version-2 entry's word.
 #[doc(alias = "grant_entry_header")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct GrantEntryHeader {
     /// Type and rights; use is in the status words.
@@ -81,7 +81,7 @@ pub struct GrantEntryHeader {
 
 /// A shared entry of version 2.
 #[doc(alias = "grant_entry_v2")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C, align(8))]
 pub struct GrantEntryV2 {
     /// Type, rights and grantee.
@@ -93,7 +93,7 @@ pub struct GrantEntryV2 {
 payload!(GrantEntryV2, u);
 
 /// [`GrantEntryV2::u`] of a whole frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct GrantV2FullPage {
     /// Zero.
@@ -103,7 +103,7 @@ pub struct GrantV2FullPage {
 }
 
 /// [`GrantEntryV2::u`] of a part of a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct GrantV2SubPage {
     /// Where the part starts, in bytes.
@@ -115,7 +115,7 @@ pub struct GrantV2SubPage {
 }
 
 /// [`GrantEntryV2::u`] of a grant that refers to another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct GrantV2Transitive {
     /// The domain which made the other grant.

@@ -9,7 +9,7 @@ use crate::frame::Mfn;
 use crate::handle::GuestHandle;
 use crate::ids::{DomId, GrantHandle, GrantRef};
 use crate::macros::{flags, open_enum};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 mod entry;
 
@@ -137,7 +137,7 @@ flags! {
 
 /// Argument of [`GrantTableOp::MAP_GRANT_REF`].
 #[doc(alias = "gnttab_map_grant_ref")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct GnttabMapGrantRef {
     /// In: where to map.
@@ -158,7 +158,7 @@ pub struct GnttabMapGrantRef {
 
 /// Argument of [`GrantTableOp::UNMAP_GRANT_REF`].
 #[doc(alias = "gnttab_unmap_grant_ref")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct GnttabUnmapGrantRef {
     /// In: where it was mapped, 0 to leave that.
@@ -175,7 +175,7 @@ pub struct GnttabUnmapGrantRef {
 
 /// Argument of [`GrantTableOp::SETUP_TABLE`].
 #[doc(alias = "gnttab_setup_table")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct GnttabSetupTable {
     /// In: whose table.
@@ -194,7 +194,7 @@ pub struct GnttabSetupTable {
 
 /// Argument of [`GrantTableOp::DUMP_TABLE`].
 #[doc(alias = "gnttab_dump_table")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct GnttabDumpTable {
     /// In: whose table.
@@ -205,7 +205,7 @@ pub struct GnttabDumpTable {
 
 /// Argument of [`GrantTableOp::TRANSFER`].
 #[doc(alias = "gnttab_transfer")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct GnttabTransfer {
     /// In: the frame to give.
@@ -236,7 +236,7 @@ flags! {
 
 /// One end of a copy.
 #[doc(alias = "gnttab_copy_ptr")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct GnttabCopyPtr {
     /// A [`GrantRef`] in the low half, or a frame number: [`GnttabCopyPtr::gref`], [`GnttabCopyPtr::gmfn`].
@@ -265,7 +265,7 @@ impl GnttabCopyPtr {
 
 /// Argument of [`GrantTableOp::COPY`].
 #[doc(alias = "gnttab_copy")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct GnttabCopy {
     /// In: from where.
@@ -284,7 +284,7 @@ pub struct GnttabCopy {
 
 /// Argument of [`GrantTableOp::QUERY_SIZE`].
 #[doc(alias = "gnttab_query_size")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct GnttabQuerySize {
     /// In: whose table.
@@ -303,7 +303,7 @@ pub struct GnttabQuerySize {
 
 /// Argument of [`GrantTableOp::UNMAP_AND_REPLACE`].
 #[doc(alias = "gnttab_unmap_and_replace")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct GnttabUnmapAndReplace {
     /// In: where it was mapped.
@@ -320,7 +320,7 @@ pub struct GnttabUnmapAndReplace {
 
 /// Argument of [`GrantTableOp::SET_VERSION`].
 #[doc(alias = "gnttab_set_version")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct GnttabSetVersion {
     /// In and out: 1 or 2.
@@ -329,7 +329,7 @@ pub struct GnttabSetVersion {
 
 /// Argument of [`GrantTableOp::GET_STATUS_FRAMES`].
 #[doc(alias = "gnttab_get_status_frames")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct GnttabGetStatusFrames {
     /// In: how many.
@@ -344,7 +344,7 @@ pub struct GnttabGetStatusFrames {
 
 /// Argument of [`GrantTableOp::GET_VERSION`].
 #[doc(alias = "gnttab_get_version")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct GnttabGetVersion {
     /// In: whose table.
@@ -357,7 +357,7 @@ pub struct GnttabGetVersion {
 
 /// Argument of [`GrantTableOp::SWAP_GRANT_REF`].
 #[doc(alias = "gnttab_swap_grant_ref")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct GnttabSwapGrantRef {
     /// In: one entry.
@@ -372,7 +372,7 @@ pub struct GnttabSwapGrantRef {
 
 /// Argument of [`GrantTableOp::CACHE_FLUSH`].
 #[doc(alias = "gnttab_cache_flush")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct GnttabCacheFlush {
     /// A device address, or a [`GrantRef`] in the low half.

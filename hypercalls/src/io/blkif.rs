@@ -4,7 +4,7 @@
 
 use crate::ids::GrantRef;
 use crate::macros::{flags, open_enum};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 open_enum! {
     /// [`BlkifRequest::operation`].
@@ -61,7 +61,7 @@ pub const VDISK_READONLY: u32 = 4;
 
 /// A part of a page.
 #[doc(alias = "blkif_request_segment")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct BlkifRequestSegment {
     /// The page.
@@ -76,7 +76,7 @@ pub struct BlkifRequestSegment {
 
 /// A direct request.
 #[doc(alias = "blkif_request")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct BlkifRequest {
     /// What to do.
@@ -106,7 +106,7 @@ flags! {
 
 /// A discard.
 #[doc(alias = "blkif_request_discard")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct BlkifRequestDiscard {
     /// [`BlkifOp::DISCARD`].
@@ -127,7 +127,7 @@ pub struct BlkifRequestDiscard {
 
 /// A request whose segments are in granted pages.
 #[doc(alias = "blkif_request_indirect")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct BlkifRequestIndirect {
     /// [`BlkifOp::INDIRECT`].
@@ -154,7 +154,7 @@ pub struct BlkifRequestIndirect {
 
 /// An answer.
 #[doc(alias = "blkif_response")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct BlkifResponse {
     /// As in the request.

@@ -2,12 +2,12 @@
 #![forbid(unsafe_code)]
 //! The console page of a domain (`io/console.h`).
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// Two byte rings; "in" and "out" as the guest sees them. Indices run freely; the slot is the index modulo the
 /// size.
 #[doc(alias = "xencons_interface")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct XenconsInterface {
     /// Input to the guest.

@@ -4,7 +4,7 @@
 
 use crate::ids::GrantRef;
 use crate::macros::{flags, open_enum, payload};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// Slots per packet every backend takes.
 #[doc(alias = "XEN_NETIF_NR_SLOTS_MIN")]
@@ -33,7 +33,7 @@ flags! {
 
 /// A part of a packet to send.
 #[doc(alias = "netif_tx_request")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct NetifTxRequest {
     /// Where it is.
@@ -90,7 +90,7 @@ open_enum! {
 
 /// More about the packet.
 #[doc(alias = "netif_extra_info")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C, align(2))]
 pub struct NetifExtraInfo {
     /// What.
@@ -104,7 +104,7 @@ pub struct NetifExtraInfo {
 payload!(NetifExtraInfo, u);
 
 /// Segmentation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct ExtraGso {
     /// Bytes per segment.
@@ -118,7 +118,7 @@ pub struct ExtraGso {
 }
 
 /// A hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct ExtraHash {
     /// Of what.
@@ -131,7 +131,7 @@ pub struct ExtraHash {
 
 /// An answer.
 #[doc(alias = "netif_tx_response")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct NetifTxResponse {
     /// As in the request.
@@ -142,7 +142,7 @@ pub struct NetifTxResponse {
 
 /// Room for a packet, or a part.
 #[doc(alias = "netif_rx_request")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct NetifRxRequest {
     /// The response has the same.
@@ -176,7 +176,7 @@ flags! {
 
 /// A packet, or a part.
 #[doc(alias = "netif_rx_response")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct NetifRxResponse {
     /// As in the request.
@@ -209,7 +209,7 @@ open_enum! {
 
 /// A request on the control ring.
 #[doc(alias = "xen_netif_ctrl_request")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct NetifCtrlRequest {
     /// The response has the same.
@@ -222,7 +222,7 @@ pub struct NetifCtrlRequest {
 
 /// An answer on the control ring.
 #[doc(alias = "xen_netif_ctrl_response")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct NetifCtrlResponse {
     /// As in the request.

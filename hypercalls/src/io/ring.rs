@@ -5,10 +5,10 @@
 //! Indices run freely and wrap at 2^32; an entry's slot is its index modulo the number of slots. Both sides write the
 //! page: access it with atomics, and copy an entry before looking at it.
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// What comes before the entries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct SringHeader {
     /// One past the last request.

@@ -4,7 +4,7 @@
 
 use crate::errno::Errno;
 use crate::macros::{flags, open_enum};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 open_enum! {
     /// [`XsdSockmsg::msg_type`].
@@ -83,7 +83,7 @@ open_enum! {
 
 /// The head of each message; [`XsdSockmsg::len`] bytes follow.
 #[doc(alias = "xsd_sockmsg")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct XsdSockmsg {
     /// What it is.
@@ -154,7 +154,7 @@ open_enum! {
 /// The page of a domain's connection: two byte rings. Indices run freely; the slot is the index modulo
 /// [`RING_SIZE`].
 #[doc(alias = "xenstore_domain_interface")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct XenstoreDomainInterface {
     /// From the guest.

@@ -6,7 +6,7 @@
 use super::{EfiGuid, EfiTime};
 use crate::handle::GuestHandle;
 use crate::macros::{flags, open_enum};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 open_enum! {
     /// [`FirmwareInfo::index`](super::FirmwareInfo::index) when asking about EFI; in brackets what the union holds.
@@ -36,7 +36,7 @@ open_enum! {
 }
 
 /// The array of configuration tables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct EfiConfigTables {
     /// Machine address.
@@ -48,7 +48,7 @@ pub struct EfiConfigTables {
 }
 
 /// The firmware's vendor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct EfiVendor {
     /// Out: revision of the firmware.
@@ -60,7 +60,7 @@ pub struct EfiVendor {
 }
 
 /// What a range of addresses is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct EfiMemory {
     /// In: machine address.
@@ -119,7 +119,7 @@ flags! {
 }
 
 /// The clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct EfiGetTime {
     /// Out.
@@ -131,7 +131,7 @@ pub struct EfiGetTime {
 }
 
 /// A variable to read or write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct EfiVariable {
     /// Its name, ending in a zero.
@@ -145,7 +145,7 @@ pub struct EfiVariable {
 }
 
 /// A step through the list of variables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct EfiNextVariable {
     /// Room for the name in bytes; out: bytes of the name.
@@ -157,7 +157,7 @@ pub struct EfiNextVariable {
 }
 
 /// Space for variables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct EfiVariableInfo {
     /// In: of what attributes.

@@ -4,11 +4,11 @@
 
 use crate::handle::GuestHandle;
 use crate::macros::{open_enum, payload};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// A time as EFI tells it.
 #[doc(alias = "xenpf_efi_time")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct EfiTime {
     /// Year.
@@ -37,7 +37,7 @@ pub struct EfiTime {
 
 /// An EFI identifier.
 #[doc(alias = "xenpf_efi_guid")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct EfiGuid {
     /// Part.
@@ -91,7 +91,7 @@ open_enum! {
 
 /// A call of an EFI runtime service.
 #[doc(alias = "xenpf_efi_runtime_call")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct EfiRuntimeCall {
     /// Which.
@@ -129,7 +129,7 @@ open_enum! {
 
 /// What the firmware said at boot.
 #[doc(alias = "xenpf_firmware_info")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C, align(8))]
 pub struct FirmwareInfo {
     /// In: about what.
@@ -143,7 +143,7 @@ pub struct FirmwareInfo {
 payload!(FirmwareInfo, u);
 
 /// A BIOS disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct FirmwareDiskInfo {
     /// BIOS number.
@@ -163,7 +163,7 @@ pub struct FirmwareDiskInfo {
 }
 
 /// A disk's signature.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct FirmwareMbrSignature {
     /// BIOS number.
@@ -175,7 +175,7 @@ pub struct FirmwareMbrSignature {
 }
 
 /// A monitor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct FirmwareVbeddcInfo {
     /// Bits.

@@ -5,7 +5,7 @@
 use crate::frame::Mfn;
 use crate::handle::GuestHandle;
 use crate::macros::{flags, open_enum, payload};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 mod efi;
 mod firmware;
@@ -103,7 +103,7 @@ open_enum! {
 
 /// Argument of `platform_op`.
 #[doc(alias = "xen_platform_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C, align(8))]
 pub struct PlatformOpArg {
     /// What to do.
@@ -118,7 +118,7 @@ payload!(PlatformOpArg, u);
 
 /// The wall clock with 32-bit seconds.
 #[doc(alias = "xenpf_settime32")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Settime32 {
     /// Since 1970.
@@ -131,7 +131,7 @@ pub struct Settime32 {
 
 /// The wall clock.
 #[doc(alias = "xenpf_settime64")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Settime64 {
     /// Since 1970.
@@ -146,7 +146,7 @@ pub struct Settime64 {
 
 /// A memory-type range.
 #[doc(alias = "xenpf_add_memtype")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Memtype {
     /// First frame.
@@ -165,7 +165,7 @@ pub struct Memtype {
 
 /// Names a memory-type range.
 #[doc(alias = "xenpf_del_memtype")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct DelMemtype {
     /// As given.
@@ -176,7 +176,7 @@ pub struct DelMemtype {
 
 /// Reads a memory-type range.
 #[doc(alias = "xenpf_read_memtype")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct ReadMemtype {
     /// In: register.
@@ -195,7 +195,7 @@ pub struct ReadMemtype {
 
 /// Microcode to load.
 #[doc(alias = "xenpf_microcode_update")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct MicrocodeUpdate {
     /// The file.
@@ -220,7 +220,7 @@ flags! {
 
 /// A CPU.
 #[doc(alias = "xenpf_pcpuinfo")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PcpuInfo {
     /// In: which.
@@ -237,7 +237,7 @@ pub struct PcpuInfo {
 
 /// A CPU's identification.
 #[doc(alias = "xenpf_pcpu_version")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PcpuVersion {
     /// In: which.
@@ -256,7 +256,7 @@ pub struct PcpuVersion {
 
 /// Names a CPU.
 #[doc(alias = "xenpf_cpu_ol")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct CpuOl {
     /// Which.
@@ -265,7 +265,7 @@ pub struct CpuOl {
 
 /// A new CPU.
 #[doc(alias = "xenpf_cpu_hotadd")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct CpuHotadd {
     /// Its id.
@@ -278,7 +278,7 @@ pub struct CpuHotadd {
 
 /// New memory.
 #[doc(alias = "xenpf_mem_hotadd")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct MemHotadd {
     /// First frame.
@@ -293,7 +293,7 @@ pub struct MemHotadd {
 
 /// One access.
 #[doc(alias = "xenpf_resource_entry")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct ResourceEntry {
     /// In: 0 read, 1 write; out: an error, negative.
@@ -308,7 +308,7 @@ pub struct ResourceEntry {
 
 /// Accesses on one CPU.
 #[doc(alias = "xenpf_resource_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct ResourceOp {
     /// How many.
@@ -321,7 +321,7 @@ pub struct ResourceOp {
 
 /// A symbol.
 #[doc(alias = "xenpf_symdata")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Symdata {
     /// In: room; out: length.

@@ -4,7 +4,7 @@
 
 use crate::handle::GuestHandle;
 use crate::macros::{flags, open_enum, payload};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 flags! {
     /// [`EnterAcpiSleep::flags`].
@@ -17,7 +17,7 @@ flags! {
 
 /// Sleeping, and powering off.
 #[doc(alias = "xenpf_enter_acpi_sleep")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct EnterAcpiSleep {
     /// For PM1a control, or the sleep control register.
@@ -32,7 +32,7 @@ pub struct EnterAcpiSleep {
 
 /// A frequency change.
 #[doc(alias = "xenpf_change_freq")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct ChangeFreq {
     /// Zero.
@@ -45,7 +45,7 @@ pub struct ChangeFreq {
 
 /// Idle times.
 #[doc(alias = "xenpf_getidletime")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Getidletime {
     /// In: which CPUs; out: which of them exist.
@@ -80,7 +80,7 @@ open_enum! {
 
 /// An ACPI register.
 #[doc(alias = "xen_power_register")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PowerRegister {
     /// Address space.
@@ -97,7 +97,7 @@ pub struct PowerRegister {
 
 /// A dependency of an idle state.
 #[doc(alias = "xen_processor_csd")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct ProcessorCsd {
     /// Domain.
@@ -110,7 +110,7 @@ pub struct ProcessorCsd {
 
 /// An idle state.
 #[doc(alias = "xen_processor_cx")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct ProcessorCx {
     /// How to enter it.
@@ -131,7 +131,7 @@ pub struct ProcessorCx {
 
 /// A CPU's idle states.
 #[doc(alias = "xen_processor_power")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct ProcessorPower {
     /// How many.
@@ -144,7 +144,7 @@ pub struct ProcessorPower {
 
 /// A performance control or status register.
 #[doc(alias = "xen_pct_register")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PctRegister {
     /// Tag.
@@ -167,7 +167,7 @@ pub struct PctRegister {
 
 /// A frequency.
 #[doc(alias = "xen_processor_px")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct ProcessorPx {
     /// MHz.
@@ -186,7 +186,7 @@ pub struct ProcessorPx {
 
 /// Which CPUs change together.
 #[doc(alias = "xen_psd_package")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PsdPackage {
     /// ACPI field.
@@ -203,7 +203,7 @@ pub struct PsdPackage {
 
 /// A CPU's frequencies.
 #[doc(alias = "xen_processor_performance")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct ProcessorPerformance {
     /// Which parts count.
@@ -230,7 +230,7 @@ pub struct ProcessorPerformance {
 
 /// Power-management tables of a CPU.
 #[doc(alias = "xenpf_set_processor_pminfo")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C, align(8))]
 pub struct SetProcessorPminfo {
     /// ACPI id.
@@ -257,7 +257,7 @@ open_enum! {
 
 /// Parking of CPUs.
 #[doc(alias = "xenpf_core_parking")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct CoreParking {
     /// What.

@@ -5,7 +5,7 @@
 use crate::domctl::{CpuidLeaf, MsrEntry};
 use crate::handle::GuestHandle;
 use crate::macros::{flags, open_enum};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 flags! {
     /// [`CpuLevellingCaps::caps`]: which parts of CPUID can be hidden from PV guests.
@@ -42,7 +42,7 @@ flags! {
 
 /// How CPUID can be changed.
 #[doc(alias = "xen_sysctl_cpu_levelling_caps")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct CpuLevellingCaps {
     /// Out.
@@ -75,7 +75,7 @@ open_enum! {
 
 /// CPUID features as words.
 #[doc(alias = "xen_sysctl_cpu_featureset")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct CpuFeatureset {
     /// In: whose.
@@ -112,7 +112,7 @@ open_enum! {
 
 /// A CPUID and MSR policy.
 #[doc(alias = "xen_sysctl_cpu_policy")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct SysctlCpuPolicy {
     /// In: which.
@@ -131,7 +131,7 @@ pub struct SysctlCpuPolicy {
 
 /// Cache monitoring.
 #[doc(alias = "xen_sysctl_psr_cmt_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct SysctlPsrCmtOp {
     /// 0 ids, 1 factor, 2 cache size, 3 enabled, 4 events.
@@ -144,7 +144,7 @@ pub struct SysctlPsrCmtOp {
 
 /// Cache allocation.
 #[doc(alias = "xen_sysctl_psr_alloc")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct SysctlPsrAlloc {
     /// What.

@@ -8,7 +8,7 @@ use crate::domctl::vcpu::SchedulerId;
 use crate::handle::GuestHandle;
 use crate::ids::DomId;
 use crate::macros::{flags, open_enum, payload};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 pub mod cpu;
 pub mod power;
@@ -111,7 +111,7 @@ open_enum! {
 
 /// Argument of `sysctl`.
 #[doc(alias = "xen_sysctl")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C, align(8))]
 pub struct Sysctl {
     /// What to do.
@@ -126,7 +126,7 @@ payload!(Sysctl, u);
 
 /// Argument of [`SysctlCmd::READCONSOLE`].
 #[doc(alias = "xen_sysctl_readconsole")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Readconsole {
     /// In: empties the ring.
@@ -185,7 +185,7 @@ flags! {
 
 /// Argument of [`SysctlCmd::PHYSINFO`]; all out.
 #[doc(alias = "xen_sysctl_physinfo")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Physinfo {
     /// Threads.
@@ -225,7 +225,7 @@ pub struct Physinfo {
 
 /// Argument of [`SysctlCmd::SCHED_ID`].
 #[doc(alias = "xen_sysctl_sched_id")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct SysctlSchedId {
     /// Out.
@@ -234,7 +234,7 @@ pub struct SysctlSchedId {
 
 /// Argument of [`SysctlCmd::GETDOMAININFOLIST`].
 #[doc(alias = "xen_sysctl_getdomaininfolist")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Getdomaininfolist {
     /// In: where to start.
@@ -253,7 +253,7 @@ pub struct Getdomaininfolist {
 
 /// Argument of [`SysctlCmd::DEBUG_KEYS`].
 #[doc(alias = "xen_sysctl_debug_keys")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct DebugKeys {
     /// Which.
@@ -266,7 +266,7 @@ pub struct DebugKeys {
 
 /// A CPU's idle time.
 #[doc(alias = "xen_sysctl_cpuinfo")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct SysctlCpuinfo {
     /// Nanoseconds.
@@ -275,7 +275,7 @@ pub struct SysctlCpuinfo {
 
 /// Argument of [`SysctlCmd::GETCPUINFO`].
 #[doc(alias = "xen_sysctl_getcpuinfo")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Getcpuinfo {
     /// In: room.
@@ -292,7 +292,7 @@ pub struct Getcpuinfo {
 
 /// Argument of [`SysctlCmd::AVAILHEAP`].
 #[doc(alias = "xen_sysctl_availheap")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Availheap {
     /// In: only addresses at least so wide, 0 for all.
@@ -309,7 +309,7 @@ pub struct Availheap {
 
 /// Argument of [`SysctlCmd::PAGE_OFFLINE_OP`].
 #[doc(alias = "xen_sysctl_page_offline_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PageOfflineOp {
     /// 1 offline, 2 online, 3 ask.
@@ -326,7 +326,7 @@ pub struct PageOfflineOp {
 
 /// Parameters of the credit scheduler.
 #[doc(alias = "xen_sysctl_credit_schedule")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct CreditSchedule {
     /// Time slice in milliseconds.
@@ -339,7 +339,7 @@ pub struct CreditSchedule {
 
 /// Parameters of the credit2 scheduler.
 #[doc(alias = "xen_sysctl_credit2_schedule")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Credit2Schedule {
     /// Least time on a CPU in microseconds.
@@ -348,7 +348,7 @@ pub struct Credit2Schedule {
 
 /// Argument of [`SysctlCmd::SCHEDULER_OP`].
 #[doc(alias = "xen_sysctl_scheduler_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C, align(8))]
 pub struct SysctlSchedulerOp {
     /// Which pool.

@@ -4,11 +4,11 @@
 
 use crate::handle::GuestHandle;
 use crate::macros::{open_enum, payload};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// A frequency and its use.
 #[doc(alias = "pm_px_val")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PmPxVal {
     /// MHz.
@@ -21,7 +21,7 @@ pub struct PmPxVal {
 
 /// Frequencies of a CPU.
 #[doc(alias = "pm_px_stat")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PmPxStat {
     /// How many.
@@ -42,7 +42,7 @@ pub struct PmPxStat {
 
 /// Idle states of a CPU.
 #[doc(alias = "pm_cx_stat")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PmCxStat {
     /// In: room; out: how many.
@@ -91,7 +91,7 @@ open_enum! {
 
 /// Power statistics.
 #[doc(alias = "xen_sysctl_get_pmstat")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C, align(8))]
 pub struct GetPmstat {
     /// What.
@@ -124,7 +124,7 @@ open_enum! {
 
 /// CPUs on and off.
 #[doc(alias = "xen_sysctl_cpu_hotplug")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct CpuHotplug {
     /// Which.
@@ -135,7 +135,7 @@ pub struct CpuHotplug {
 
 /// Sets one parameter.
 #[doc(alias = "xen_set_cpufreq_para")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct SetCpufreqPara {
     /// 1 highest, 2 lowest, 3 fixed frequency, 4 sampling rate, 5 threshold.
@@ -146,7 +146,7 @@ pub struct SetCpufreqPara {
 
 /// Sets the governor.
 #[doc(alias = "xen_set_cpufreq_gov")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct SetCpufreqGov {
     /// NUL-terminated.
@@ -155,7 +155,7 @@ pub struct SetCpufreqGov {
 
 /// Describes frequency scaling of a CPU.
 #[doc(alias = "xen_get_cpufreq_para")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct GetCpufreqPara {
     /// In: room; out: CPUs that change together.
@@ -233,7 +233,7 @@ open_enum! {
 
 /// Power management of a CPU.
 #[doc(alias = "xen_sysctl_pm_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C, align(8))]
 pub struct PmOp {
     /// What.

@@ -4,11 +4,11 @@
 
 use crate::domctl::XenctlBitmap;
 use crate::handle::GuestHandle;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// Argument of [`super::SysctlCmd::TBUF_OP`].
 #[doc(alias = "xen_sysctl_tbuf_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct TbufOp {
     /// 0 describe, 1 set CPUs, 2 set events, 3 set size, 4 enable, 5 disable.
@@ -31,7 +31,7 @@ pub struct TbufOp {
 
 /// Argument of [`super::SysctlCmd::PERFC_OP`].
 #[doc(alias = "xen_sysctl_perfc_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PerfcOp {
     /// 1 reset, 2 read.
@@ -50,7 +50,7 @@ pub struct PerfcOp {
 
 /// A counter.
 #[doc(alias = "xen_sysctl_perfc_desc")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct PerfcDesc {
     /// NUL-terminated.
@@ -61,7 +61,7 @@ pub struct PerfcDesc {
 
 /// A lock's profile.
 #[doc(alias = "xen_sysctl_lockprof_data")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct LockprofData {
     /// NUL-terminated.
@@ -82,7 +82,7 @@ pub struct LockprofData {
 
 /// Argument of [`super::SysctlCmd::LOCKPROF_OP`].
 #[doc(alias = "xen_sysctl_lockprof_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct LockprofOp {
     /// 1 reset, 2 read.
@@ -101,7 +101,7 @@ pub struct LockprofOp {
 
 /// Argument of [`super::SysctlCmd::COVERAGE_OP`].
 #[doc(alias = "xen_sysctl_coverage_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct CoverageOp {
     /// 0 size, 1 read, 2 reset.
@@ -114,7 +114,7 @@ pub struct CoverageOp {
 
 /// Argument of [`super::SysctlCmd::LIVEPATCH_OP`].
 #[doc(alias = "xen_sysctl_livepatch_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C, align(8))]
 pub struct LivepatchOp {
     /// 0 upload, 1 ask, 2 list, 3 act.

@@ -7,7 +7,7 @@ use crate::domctl::vcpu::SchedulerId;
 use crate::handle::GuestHandle;
 use crate::macros::open_enum;
 use crate::physdev::PhysdevPciDevice;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// [`Cputopo::core`] of a CPU that does not exist.
 #[doc(alias = "XEN_INVALID_CORE_ID")]
@@ -25,7 +25,7 @@ pub const INVALID_DEV: u32 = INVALID_NODE_ID - 1;
 
 /// Where a CPU is.
 #[doc(alias = "xen_sysctl_cputopo")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Cputopo {
     /// Core in the socket.
@@ -38,7 +38,7 @@ pub struct Cputopo {
 
 /// Argument of [`super::SysctlCmd::CPUTOPOINFO`].
 #[doc(alias = "xen_sysctl_cputopoinfo")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Cputopoinfo {
     /// In: room; out: CPUs.
@@ -51,7 +51,7 @@ pub struct Cputopoinfo {
 
 /// A node's memory.
 #[doc(alias = "xen_sysctl_meminfo")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Meminfo {
     /// Bytes.
@@ -62,7 +62,7 @@ pub struct Meminfo {
 
 /// Argument of [`super::SysctlCmd::NUMAINFO`].
 #[doc(alias = "xen_sysctl_numainfo")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Numainfo {
     /// In: room; out: nodes.
@@ -108,7 +108,7 @@ pub const CPUPOOL_PAR_ANY: u32 = 0xffff_ffff;
 
 /// Argument of [`super::SysctlCmd::CPUPOOL_OP`].
 #[doc(alias = "xen_sysctl_cpupool_op")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct CpupoolOp {
     /// In: what.
@@ -129,7 +129,7 @@ pub struct CpupoolOp {
 
 /// Argument of [`super::SysctlCmd::PCITOPOINFO`].
 #[doc(alias = "xen_sysctl_pcitopoinfo")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
 pub struct Pcitopoinfo {
     /// In: how many; out: how many were done.

@@ -315,4 +315,8 @@ impl Scheduler {
 
 #[cfg(test)]
 #[path = "simulation_tests.rs"]
-mod tests;
+mod simulation;
+
+#[cfg(test)]
+#[path = "step_tests.rs"]
+mod steps;

@@ -37,19 +37,28 @@ pub struct Case {
     pub name: String,
     /// It measures time or fills the machine, so nothing else may run beside it.
     pub alone: bool,
+    /// It waits most of the time, so it may run beside as many others as there are.
+    pub idles: bool,
     body: Body,
 }
 
 impl Case {
     /// A case that may run beside another.
     pub fn new(name: impl Into<String>, body: impl Fn(&Context) -> Result<Outcome> + Send + Sync + 'static) -> Self {
-        Self { name: name.into(), alone: false, body: Box::new(body) }
+        Self { name: name.into(), alone: false, idles: false, body: Box::new(body) }
     }
 
     /// The same, but alone.
     #[must_use]
     pub fn alone(mut self) -> Self {
         self.alone = true;
+        self
+    }
+
+    /// The same, but it waits most of the time.
+    #[must_use]
+    pub fn idles(mut self) -> Self {
+        self.idles = true;
         self
     }
 

@@ -44,11 +44,11 @@ const ROWS: &[Row] = &[
 ];
 
 pub(crate) fn cases() -> Vec<Case> {
-    let mut cases: Vec<Case> =
-        ROWS.iter().map(|row| Case::new(format!("bad-input-{}", row.0), |context| refused(context, row))).collect();
+    let row = |row: &'static Row| Case::new(format!("bad-input-{}", row.0), |context| refused(context, row)).idles();
+    let mut cases: Vec<Case> = ROWS.iter().map(row).collect();
     cases.push(Case::new("bad-input-unknown-option", unknown_option));
     cases.push(Case::new("bad-input-no-console", no_console));
-    cases.push(Case::new("bad-input-dom0-crash", dom0_crash));
+    cases.push(Case::new("bad-input-dom0-crash", dom0_crash).idles());
     cases
 }
 

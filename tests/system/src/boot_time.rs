@@ -10,7 +10,7 @@ use std::time::Duration;
 const ROUNDS: usize = 3;
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![Case::new("boot-time-like-xen", like_xen).alone()]
+    vec![Case::new("boot-time-like-xen", like_xen)]
 }
 
 fn like_xen(context: &Context) -> Result<Outcome> {
@@ -23,7 +23,6 @@ fn like_xen(context: &Context) -> Result<Outcome> {
         for (hypervisor, times) in [(Hypervisor::Xenolith, &mut ours), (Hypervisor::Xen, &mut theirs)] {
             let mut spec = spec(context);
             spec.hypervisor = hypervisor;
-            spec.machine.one_thread = false;
             spec.unpacked = false;
             let name = format!("boot-time-{}-{round}", hypervisor.name());
             let mut dom0 = spec.start(&name, Some("true"))?;

@@ -3,7 +3,7 @@
 //! turns, so that what else the host does falls on both.
 
 use crate::turns::Player;
-use crate::{host, log_name, spec};
+use crate::{host, log_name, programs, spec};
 use anyhow::Result;
 use harness::case::{Case, Context, Outcome};
 use harness::debian::{self, Release, Series};
@@ -25,7 +25,7 @@ const ROWS: &[(&str, &str, f64)] = &[
 ];
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![Case::new("create-time-half-of-xl", create_time).alone()]
+    vec![Case::new("create-time-half-of-xl", create_time)]
 }
 
 fn create_time(context: &Context) -> Result<Outcome> {
@@ -53,7 +53,6 @@ fn create_time(context: &Context) -> Result<Outcome> {
 /// When something of it is not built or cannot be had.
 pub fn machine(context: &Context) -> Result<Spec> {
     let mut spec = spec(context);
-    spec.machine.one_thread = false;
     spec.machine.memory_mib = 2048;
     spec.hv_cmdline = "dom0_mem=1280M,max:1280M".into();
     spec.files =
@@ -61,7 +60,7 @@ pub fn machine(context: &Context) -> Result<Spec> {
     spec.files.extend(toolstack::guest(Series::V6_1)?);
     let guest = paths::products().join("guests/domu_idle");
     spec.files.push(("/boot/guest/domu_idle".into(), 0o644, fs::read(guest)?));
-    spec.files.push(("/xt/stopwatch".into(), 0o755, fs::read(paths::products().join("programs/stopwatch"))?));
+    spec.files.extend(programs(&["stopwatch"])?);
     spec.files.push(("/xt/vmlinux".into(), 0o644, fs::read(debian::kernel(Series::V6_1)?.unpacked()?)?));
     spec.files.push(("/xt/prelude".into(), 0o644, host::PRELUDE.into()));
     Ok(spec)

@@ -2,7 +2,7 @@
 //! The machine's devices belong to dom0: disks keep what is written, network cards carry TCP, the clock reads right,
 //! with message-signalled interrupts and without.
 
-use crate::{dmesg, fail, log_name, spec};
+use crate::{dmesg, fail, log_name, programs, spec};
 use anyhow::{Context as _, Result};
 use harness::case::{Case, Context, Outcome};
 use harness::dom0::Hypervisor;
@@ -30,20 +30,21 @@ const INTX: &str = "pci=nomsi nvme.io_queue_depth=2";
 
 /// 64 MiB to each disk, out of the caches, and back; 16 MiB through each network card and back.
 const SCRIPT: &str = r#"
-dd if=/dev/urandom of=/tmp/data bs=1M count=64 2>/dev/null
-want=$(md5sum </tmp/data)
+cd /xt
+./bulk make 64 1 >/tmp/data
+want=$(./bulk sum </tmp/data)
 for disk in vda sda nvme0n1; do
     dd if=/tmp/data of=/dev/$disk bs=1M conv=fsync 2>/dev/null
     blockdev --flushbufs /dev/$disk
     echo 3 >/proc/sys/vm/drop_caches
-    got=$(dd if=/dev/$disk bs=1M count=64 2>/dev/null | md5sum)
+    got=$(dd if=/dev/$disk bs=1M count=64 2>/dev/null | ./bulk sum)
     [ "$got" = "$want" ] && echo "disk $disk good" || echo "disk $disk bad: $got, not $want"
 done
 dd if=/tmp/data of=/tmp/part bs=1M count=16 2>/dev/null
-want=$(md5sum </tmp/part)
+want=$(./bulk sum </tmp/part)
 for net in 2 3; do
     nic=$(ip -o addr | awk -v net="10.0.$net." 'index($0, net) { print $2 }')
-    got=$(nc 10.0.$net.2 PORT </tmp/part | md5sum)
+    got=$(./tcp 10.0.$net.2 PORT </tmp/part | ./bulk sum)
     driver=$(basename $(readlink /sys/class/net/$nic/device/driver))
     [ "$got" = "$want" ] && echo "nic $driver good" || echo "nic $driver bad: $got, not $want"
 done
@@ -54,6 +55,7 @@ cat /proc/interrupts
 fn devices(context: &Context, name: &str, cmdline: &str) -> Result<Outcome> {
     let mut spec = spec(context);
     spec.cmdline = cmdline.into();
+    spec.files = programs(&["bulk", "tcp"])?;
     let mut images = Vec::new();
     for kind in [DiskKind::VirtioBlk, DiskKind::Ahci, DiskKind::Nvme] {
         let image = scratch_file("disk");

@@ -2,11 +2,11 @@
 //! Debian's real userland in domUs: it comes up whole, its network and disk carry data unharmed, and a death in the middle of
 //! writing costs no more than its journal mends.
 
-use crate::host;
+use crate::{host, programs};
 use anyhow::Result;
 use harness::case::{Case, Context, Outcome};
 use harness::debian::{self, Series};
-use harness::{paths, toolstack, userland};
+use harness::{toolstack, userland};
 use std::fs;
 
 const WANTED: &[&str] = &[
@@ -40,7 +40,7 @@ fn userland(context: &Context) -> Result<Outcome> {
     spec.machine.templates.push((format!("{}-2", toolstack::DEMO_DISK), userland::image()?));
     let checker = debian::static_e2fsck()?;
     spec.files.push(("/usr/sbin/e2fsck.static".into(), 0o755, fs::read(checker)?));
-    spec.files.push(("/xt/tcp".into(), 0o755, fs::read(paths::products().join("programs/tcp"))?));
+    spec.files.extend(programs(&["bulk", "tcp"])?);
     let done = host::run(context, "domu-userland", &spec, include_str!("dom0/userland.sh"), 1200)?;
     Ok(host::judge(&done, WANTED))
 }

@@ -28,8 +28,12 @@ pub mod turns;
 mod virsh;
 mod xl;
 
+use anyhow::{Context as _, Result};
 use harness::case::{Case, Context};
 use harness::dom0::Spec;
+use harness::initramfs::ExtraFile;
+use harness::paths;
+use std::fs;
 
 pub use host::PRELUDE;
 
@@ -69,6 +73,17 @@ fn spec(context: &Context) -> Spec {
     spec.machine.one_thread = !context.long;
     spec.machine.memory_mib = 1024;
     spec
+}
+
+/// Programs of ours (`tests/system/programs`) as files of dom0, in `/xt`.
+fn programs(names: &[&str]) -> Result<Vec<ExtraFile>> {
+    let dir = paths::products().join("programs");
+    let read = |name: &&str| {
+        let file = dir.join(name);
+        let bytes = fs::read(&file).with_context(|| format!("no {}: run `cargo xtask build`", file.display()))?;
+        Ok((format!("/xt/{name}"), 0o755, bytes))
+    };
+    names.iter().map(read).collect()
 }
 
 /// A log name for `case` on what is tested.

@@ -14,8 +14,8 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("power-off", |context| ends_by(context, "power-off", "true", Shutdown::PowerOff)),
         Case::new("power-reboot", |context| ends_by(context, "power-reboot", "reboot -f", Shutdown::Reset)),
-        Case::new("power-dom0-panic-reboots", panic_reboots),
-        Case::new("power-dom0-panic-noreboot-halts", panic_halts),
+        Case::new("power-dom0-panic-reboots", panic_reboots).idles(),
+        Case::new("power-dom0-panic-noreboot-halts", panic_halts).idles(),
     ]
 }
 

@@ -2,10 +2,9 @@
 //! Everything at once in a dom0 of two vCPUs and little memory, every program checking what it does, nothing in dmesg.
 //! The programs are `tests/system/programs`.
 
-use crate::{dmesg, fail, log_name, spec};
-use anyhow::{Context as _, Result};
+use crate::{dmesg, fail, log_name, programs, spec};
+use anyhow::Result;
 use harness::case::{Case, Context, Outcome};
-use harness::initramfs::ExtraFile;
 use harness::paths;
 use harness::qemu::{DiskKind, scratch_file};
 use std::fs::{self, File};
@@ -58,17 +57,6 @@ awk '/^pswpout/ && $2 > 0 { print "ok swapped: " $2 " pages" }' /proc/vmstat
 
 pub(crate) fn cases() -> Vec<Case> {
     vec![Case::new("stress", stress).alone(), Case::new("clock-monotonic-4cpu", monotonic).alone()]
-}
-
-/// The programs as files of dom0.
-fn programs(names: &[&str]) -> Result<Vec<ExtraFile>> {
-    let dir = paths::products().join("programs");
-    let read = |name: &&str| {
-        let file = dir.join(name);
-        let bytes = fs::read(&file).with_context(|| format!("no {}: run `cargo xtask build`", file.display()))?;
-        Ok((format!("/xt/{name}"), 0o755, bytes))
-    };
-    names.iter().map(read).collect()
 }
 
 fn stress(context: &Context) -> Result<Outcome> {

@@ -105,7 +105,9 @@ fn creations(setup: &Setup, rows: &mut Rows) -> Result<()> {
         let context = Context { hypervisor, oracle: true, qemu: setup.qemu.clone(), long: false };
         let body = include_str!("../../../tests/system/src/dom0/bench_create.sh");
         let script = create_time::script(hypervisor, &format!("ROUNDS={rounds}\n{body}"));
-        Ok((create_time::machine(&context)?, script))
+        let mut spec = create_time::machine(&context)?;
+        spec.machine.one_thread = false;
+        Ok((spec, script))
     };
     turns::play(setup, rows, "create", [one(Hypervisor::Xenolith)?, one(Hypervisor::Xen)?])
 }

@@ -78,7 +78,8 @@ check network-detach xl network-detach g 1
 within 30 interfaces 1 && ok network-gone || bad "network-gone: $(in_guest 10.76.0.5 'ls /sys/class/net')"
 check config-update xl config-update g /tmp/g.cfg
 at_console '/ #' xl console g
-shows create-console 'XENOLITH-DOMU up' sh -c '(sleep 10; xl destroy t) & timeout 60 xl create -c /tmp/t.cfg </dev/null'
+shows create-console 'XENOLITH-DOMU up' sh -c '. /xt/prelude; rm -f "$(log t)"; (within 60 said t "XENOLITH-DOMU up"; sleep 3; xl destroy t) &
+    timeout 60 xl create -c /tmp/t.cfg </dev/null'
 check sysrq xl sysrq g h
 check dump-core xl dump-core g /tmp/core
 same core "$(head -c 4 /tmp/core | tail -c 3)" ELF

@@ -83,9 +83,9 @@ step vcpu-list xl vcpu-list
 step vcpu-list-all xl vcpu-list g
 step xentop xentop -b -i 1 -f
 step xentop-all xentop -b -i 1 -n -x -v -d 1
-# Escapes until one arrives alone.
-step console timeout 60 sh -c '(sleep 3; echo "echo con\$((1+1))sole"; for n in 1 2 3 4 5 6 7 8 9; do sleep 2; printf "\035"; done) |
-    xl console g | tr -d "\r" | grep -x con2sole'
+echo "step console"
+at_console '/ #' xl console g | sed 's/^/| /'
+echo "status console 0"
 step uptime-guest xl uptime -s g
 step mem-set xl mem-set g 128
 state mem-is-set kib_are 128
@@ -134,7 +134,8 @@ step network-attach xl network-attach g mac=00:16:3e:00:00:06 bridge=xenbr0
 state network-attached connected vif 1
 step network-list-two xl network-list g
 step network-detach xl network-detach g 1
-step create-console timeout 120 sh -c '(sleep 15; xl destroy c) & xl create -c /tmp/c.cfg </dev/null | grep -o "XENOLITH-DOMU up"'
+step create-console timeout 120 sh -c '. /xt/prelude; (within 60 said c "XENOLITH-DOMU up"; sleep 3; xl destroy c) &
+    xl create -c /tmp/c.cfg </dev/null | grep -o "XENOLITH-DOMU up"'
 step config-update xl config-update g /tmp/g.cfg
 step trigger-button xl trigger g power
 step trigger-unknown xl trigger g nonsense
