@@ -6,7 +6,7 @@ use crate::tools::{self, Need};
 use crate::{bench, build, deb, lint};
 use anyhow::Result;
 use harness::case::{Case, Context, Outcome};
-use harness::{dom0, guest};
+use harness::{disk, dom0, guest, userland};
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -93,7 +93,19 @@ fn machines(arguments: &TestArgs, context: &Context, tally: &Tally) -> Vec<Case>
             build("build-deb", &|| deb::packages().map(drop));
         }
     }
-    guests.into_iter().chain([bench::micro::case()]).chain(system::cases()).collect()
+    [disks()].into_iter().chain(guests).chain([bench::micro::case()]).chain(system::cases()).collect()
+}
+
+/// Makes the disks of later cases meanwhile, each of which would make what it needs by itself.
+fn disks() -> Case {
+    Case::new("build-disks", |context| {
+        userland::image()?;
+        if context.hypervisor == dom0::Hypervisor::Xenolith {
+            disk::image(&context.qemu)?;
+        }
+        Ok(Outcome::Pass)
+    })
+    .idles()
 }
 
 /// Cases that wait for somebody to run them.

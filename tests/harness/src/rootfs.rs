@@ -45,6 +45,8 @@ impl Recipe {
         let mut mmdebstrap = Command::new("mmdebstrap");
         mmdebstrap.args(["--quiet", "--variant=minbase", &format!("--include={}", self.packages)]);
         mmdebstrap.arg("--aptopt=APT::Install-Recommends \"false\"");
+        // What comes of it is packed at once: nothing is lost if the host dies before that.
+        mmdebstrap.arg("--dpkgopt=force-unsafe-io");
         for pattern in self.left_out {
             mmdebstrap.arg(format!("--dpkgopt=path-exclude={pattern}"));
         }

@@ -8,6 +8,7 @@ use crate::{debian, paths};
 use anyhow::{Context, Result};
 use std::fs::{self, File};
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 /// What minbase lacks for a system that boots, gets an address and can check its file system.
 const PACKAGES: &str = "systemd-sysv,udev,iproute2,e2fsprogs";
@@ -77,7 +78,9 @@ const LINKS: &[(&str, &str)] = &[
 /// When Debian cannot be reached and the cache is empty, or mmdebstrap or mkfs.ext4 fails.
 pub fn image() -> Result<PathBuf> {
     use std::hash::{DefaultHasher, Hash, Hasher};
-    let _alone = debian::cache();
+    // A lock of its own: others need the cache meanwhile.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _alone = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut hasher = DefaultHasher::new();
     (PACKAGES, SIZE_MIB, PASSWORD, LEFT_OUT, FILES, LINKS, debian::SOURCES).hash(&mut hasher);
     let file = paths::debian().join(format!("userland-{:016x}.img", hasher.finish()));

@@ -37,7 +37,7 @@ use std::fs;
 
 pub use host::PRELUDE;
 
-/// Every case, cheap and basic ones first.
+/// Every case, cheap and basic ones first, but no long one at the end, where nothing runs beside it.
 #[must_use]
 pub fn cases() -> Vec<Case> {
     let mut all = Vec::new();
@@ -49,8 +49,9 @@ pub fn cases() -> Vec<Case> {
     all.extend(demo::cases());
     all.extend(disk_image::cases());
     all.extend(domu_boot::cases());
-    all.extend(domu_userland::cases());
     all.extend(domu_many::cases());
+    all.extend(create_time::cases());
+    all.extend(domu_userland::cases());
     all.extend(fairness::cases());
     all.extend(failures::cases());
     all.extend(tools::cases());
@@ -58,7 +59,6 @@ pub fn cases() -> Vec<Case> {
     all.extend(virsh::cases());
     all.extend(clock::cases());
     all.extend(boot_time::cases());
-    all.extend(create_time::cases());
     all
 }
 
