@@ -3,7 +3,6 @@
 #![forbid(unsafe_code)]
 
 extern crate std;
-use super::super::policy::DEFAULT_WEIGHT;
 use super::*;
 use proptest::prelude::*;
 use std::collections::VecDeque;
