@@ -57,7 +57,7 @@ pub(crate) struct TestArgs {
     /// Do not boot Debian's Xen to compare with
     #[arg(long)]
     pub(crate) no_oracle: bool,
-    /// Take the time that is needed: five minutes of stress, and all CPUs of all machines in threads of their own
+    /// Take the time that is needed: five minutes of stress, every CPU in a thread of its own, one machine at a time
     #[arg(long)]
     pub(crate) long: bool,
     /// How many machines may run at a time, beside one that waits most of the time

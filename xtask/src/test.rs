@@ -45,7 +45,9 @@ pub(crate) fn run(arguments: &TestArgs) -> Result<ExitCode> {
         let mut alone = Vec::new();
         if !arguments.quick {
             let cases = tally.wanted(machines(arguments, context, &tally));
-            let (last, together): (Vec<Case>, Vec<Case>) = cases.into_iter().partition(|case| case.alone);
+            // With a thread for each CPU, two machines would wait for each other's more than they run.
+            let (last, together): (Vec<Case>, Vec<Case>) =
+                cases.into_iter().partition(|case| case.alone || arguments.long);
             let (waiting, busy): (Vec<Case>, Vec<Case>) =
                 together.into_iter().partition(|case| case.idles && arguments.jobs > 1);
             alone = last;
@@ -99,7 +101,9 @@ fn machines(arguments: &TestArgs, context: &Context, tally: &Tally) -> Vec<Case>
 /// Makes the disks of later cases meanwhile, each of which would make what it needs by itself.
 fn disks() -> Case {
     Case::new("build-disks", |context| {
-        userland::image()?;
+        if context.hypervisor != dom0::Hypervisor::None {
+            userland::image()?;
+        }
         if context.hypervisor == dom0::Hypervisor::Xenolith {
             disk::image(&context.qemu)?;
         }

@@ -31,7 +31,7 @@ const INTX: &str = "pci=nomsi nvme.io_queue_depth=2";
 /// 64 MiB to each disk, out of the caches, and back; 16 MiB through each network card and back.
 const SCRIPT: &str = r#"
 cd /xt
-./bulk make 64 1 >/tmp/data
+./bulk make 64 >/tmp/data
 want=$(./bulk sum </tmp/data)
 for disk in vda sda nvme0n1; do
     dd if=/tmp/data of=/dev/$disk bs=1M conv=fsync 2>/dev/null

@@ -144,6 +144,12 @@ fn compare(ours: &[Step], theirs: &[Step]) -> Vec<String> {
             wrong.push(format!("the script did not come to its end on {who}"));
         }
     }
+    // What both do wrong is wrong too.
+    for step in ours.iter().chain(theirs) {
+        wrong.extend(
+            step.said.iter().filter(|line| line.starts_with("| bad ")).map(|line| format!("{}: {line}", step.name)),
+        );
+    }
     for their in theirs {
         let Some(our) = ours.iter().find(|our| our.name == their.name) else {
             wrong.push(format!("{}: not done on Xenolith", their.name));
@@ -190,5 +196,7 @@ mod tests {
         assert_eq!(compare(&steps(&output.replace("a 0", "a 1")), &good).len(), 1);
         assert_eq!(compare(&good, &steps("step a\n| x 1\nstatus a 0\n")).len(), 1, "no end");
         assert_eq!(compare(&good[1..], &good).len(), 1, "a step is missing");
+        let both = steps(&output.replace("| x 1", "| bad x"));
+        assert_eq!(compare(&both, &both).len(), 2, "wrong on both");
     }
 }

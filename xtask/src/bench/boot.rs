@@ -102,12 +102,10 @@ fn images(rows: &mut Rows) -> Result<()> {
 fn creations(setup: &Setup, rows: &mut Rows) -> Result<()> {
     let rounds = setup.rounds(5);
     let one = |hypervisor| -> Result<(Spec, String)> {
-        let context = Context { hypervisor, oracle: true, qemu: setup.qemu.clone(), long: false };
+        let context = Context { hypervisor, oracle: true, qemu: setup.qemu.clone(), long: true };
         let body = include_str!("../../../tests/system/src/dom0/bench_create.sh");
         let script = create_time::script(hypervisor, &format!("ROUNDS={rounds}\n{body}"));
-        let mut spec = create_time::machine(&context)?;
-        spec.machine.one_thread = false;
-        Ok((spec, script))
+        Ok((create_time::machine(&context)?, script))
     };
     turns::play(setup, rows, "create", [one(Hypervisor::Xenolith)?, one(Hypervisor::Xen)?])
 }

@@ -23,7 +23,7 @@ echo "time to-running $(since $start)"
 said deb1 'deb1 login:' && ok login || bad "login: $(tail -n 3 $(log deb1))"
 
 # Data from dom0 to the guest's disk, back from there past its cache, and through the network back to dom0.
-/xt/bulk make 64 1 >/tmp/data
+/xt/bulk make 64 >/tmp/data
 want=$(/xt/bulk sum </tmp/data)
 # The program goes into both first.
 for ip in $one $two; do

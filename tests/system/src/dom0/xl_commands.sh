@@ -84,8 +84,9 @@ step vcpu-list-all xl vcpu-list g
 step xentop xentop -b -i 1 -f
 step xentop-all xentop -b -i 1 -n -x -v -d 1
 echo "step console"
-at_console '/ #' xl console g | sed 's/^/| /'
-echo "status console 0"
+at_console '/ #' xl console g >/tmp/said
+sed 's/^/| /' /tmp/said
+echo "status console $(grep -c '^bad' /tmp/said)"
 step uptime-guest xl uptime -s g
 step mem-set xl mem-set g 128
 state mem-is-set kib_are 128
