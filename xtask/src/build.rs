@@ -35,7 +35,7 @@ pub(crate) fn cargo() -> Command {
 pub(crate) fn hypervisor() -> Result<PathBuf> {
     bare("release", &["-p", "xenolith", "--bin", "xenolith"])?;
     let to = paths::products().join("xenolith");
-    place(&built("release", "xenolith"), &to)?;
+    place(&built(tools::TARGET, "release", "xenolith"), &to)?;
     Ok(to)
 }
 
@@ -60,7 +60,7 @@ pub(crate) fn guests() -> Result<Vec<PathBuf>> {
         let bins: Vec<&str> = names.iter().flat_map(|name| ["--bin", name.as_str()]).collect();
         bare(profile, &[&["-p", "guests"], bins.as_slice()].concat())?;
         for name in names {
-            place(&built(profile, name), &dir.join(name))?;
+            place(&built(tools::TARGET, profile, name), &dir.join(name))?;
         }
     }
     let guests: Vec<PathBuf> = names.iter().map(|name| dir.join(name)).collect();
@@ -78,29 +78,9 @@ pub(crate) fn guests() -> Result<Vec<PathBuf>> {
 pub(crate) fn programs() -> Result<()> {
     let source = paths::workspace().join("tests/system/programs");
     let to = paths::products().join("programs");
-    let target = "x86_64-unknown-linux-gnu";
-    // Other flags than the rest, so a folder of its own; AVX2 because one of them is about vector registers.
-    let dir = paths::cargo_target().join("dom0-programs");
-    let mut command = cargo();
-    command.args([
-        "build",
-        "--quiet",
-        "--profile",
-        "quick",
-        "-p",
-        "dom0-programs",
-        "--bins",
-        "--target",
-        target,
-        "--target-dir",
-    ]);
-    command.arg(&dir);
-    command.env("RUSTFLAGS", "-C target-feature=+crt-static,+avx,+avx2 -C strip=symbols");
-    run_cargo(command)?;
-    for name in sources(&source.join("src/bin"), "rs")? {
-        place(&dir.join(target).join("quick").join(&name), &to.join(&name))?;
-    }
-    fs::create_dir_all(&to)?;
+    let names = sources(&source.join("src/bin"), "rs")?;
+    // AVX2 because one of them is about vector registers.
+    linux(&["-p", "dom0-programs", "--bins"], "+crt-static,+avx,+avx2", "", &names, &to)?;
     for name in sources(&source.join("asm"), "S")? {
         let mut gcc = Command::new("gcc");
         gcc.arg(if name == "calls32" { "-m32" } else { "-m64" });
@@ -112,23 +92,22 @@ pub(crate) fn programs() -> Result<()> {
 
 /// Builds dom0's tools: static, so that they drop into any dom0.
 pub(crate) fn tools() -> Result<()> {
+    let names: Vec<String> = toolstack::PROGRAMS.iter().map(|name| (*name).to_owned()).collect();
+    let what: Vec<&str> = toolstack::PROGRAMS.iter().flat_map(|name| ["-p", *name, "--bin", *name]).collect();
+    // Linked to fixed addresses: nothing has to be relocated at each start, and QEMU keeps what it has translated of a program.
+    linux(&what, "+crt-static", "-C relocation-model=static", &names, &toolstack::programs())
+}
+
+/// Builds programs for dom0's Linux and puts those of `names` into the folder `to`.
+fn linux(what: &[&str], features: &str, flags: &str, names: &[String], to: &Path) -> Result<()> {
     // A gcc to link with and a static libc.
     tools::ensure(&[Need::Compiler])?;
-    let target = "x86_64-unknown-linux-gnu";
-    // Other flags than the rest, so a folder of its own.
-    let dir = paths::cargo_target().join("dom0-tools");
     let mut command = cargo();
-    command.args(["build", "--quiet", "--profile", "tools", "--target", target, "--target-dir"]).arg(&dir);
-    for name in toolstack::PROGRAMS {
-        command.args(["-p", name, "--bin", name]);
-    }
-    // Linked to fixed addresses: nothing has to be relocated at each start, and QEMU keeps what it has translated of a program.
-    command.env("RUSTFLAGS", "-C target-feature=+crt-static -C relocation-model=static -C strip=symbols");
+    command.args(["build", "--quiet", "--profile", "quick", "--target", tools::LINUX]).args(what);
+    command.env("RUSTFLAGS", format!("-C target-feature={features} {flags} -C strip=symbols"));
     run_cargo(command)?;
-    for name in toolstack::PROGRAMS {
-        place(&dir.join(target).join("tools").join(name), &toolstack::programs().join(name))?;
-    }
-    Ok(())
+    fs::create_dir_all(to)?;
+    names.iter().try_for_each(|name| place(&built(tools::LINUX, "quick", name), &to.join(name)))
 }
 
 /// The names of the test guests: one file, one ELF.
@@ -171,8 +150,8 @@ fn run_cargo(mut command: Command) -> Result<()> {
     Ok(())
 }
 
-fn built(profile: &str, name: &str) -> PathBuf {
-    paths::cargo_target().join(tools::TARGET).join(profile).join(name)
+fn built(target: &str, profile: &str, name: &str) -> PathBuf {
+    paths::cargo_target().join(target).join(profile).join(name)
 }
 
 /// Copies only what changed, so that a running QEMU's or GRUB's input is not touched without need.

@@ -9,6 +9,9 @@ use std::process::Command;
 /// The target that hypervisor and test guests are built for.
 pub(crate) const TARGET: &str = "x86_64-unknown-none";
 
+/// What the host's and dom0's programs are built for.
+pub(crate) const LINUX: &str = "x86_64-unknown-linux-gnu";
+
 /// Something that a job may need from Debian.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {

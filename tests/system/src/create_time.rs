@@ -62,7 +62,7 @@ pub fn machine(context: &Context) -> Result<Spec> {
     spec.files.push(("/boot/guest/domu_idle".into(), 0o644, fs::read(guest)?));
     spec.files.extend(programs(&["stopwatch"])?);
     spec.files.push(("/xt/vmlinux".into(), 0o644, fs::read(debian::kernel(Series::V6_1)?.unpacked()?)?));
-    spec.files.push(("/xt/prelude".into(), 0o644, host::PRELUDE.into()));
+    spec.files.extend(host::prelude()?);
     Ok(spec)
 }
 

@@ -1,17 +1,28 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A dom0 with this project's toolkit, a script in it, and the judgement of what the script said held.
 
-use crate::{log_name, spec};
+use crate::{log_name, programs, spec};
 use anyhow::{Context as _, Result};
 use harness::case::{Context, Outcome};
 use harness::debian::Series;
 use harness::dom0::{Finished, Hypervisor, Spec, tail};
+use harness::initramfs::ExtraFile;
 use harness::paths;
 use std::fs;
 use std::time::Duration;
 
-/// Words for the scripts in dom0, which find them as `/xt/prelude`.
-pub const PRELUDE: &str = include_str!("dom0/prelude.sh");
+/// Words for the scripts in dom0.
+pub(crate) const PRELUDE: &str = include_str!("dom0/prelude.sh");
+
+/// The same as `/xt/prelude`, with the program that some of them need.
+///
+/// # Errors
+/// When it has not been built.
+pub fn prelude() -> Result<Vec<ExtraFile>> {
+    let mut files = programs(&["until"])?;
+    files.push(("/xt/prelude".into(), 0o644, PRELUDE.into()));
+    Ok(files)
+}
 
 /// Why a case about domains means nothing without a hypervisor.
 pub(crate) fn nobody(context: &Context) -> Option<Outcome> {
@@ -30,7 +41,7 @@ pub fn host(context: &Context, memory_mib: u64, dom0_mib: u64, series: &[Series]
     let guest = paths::products().join("guests/domu_idle");
     let bytes = fs::read(&guest).with_context(|| format!("no {}: run `cargo xtask build`", guest.display()))?;
     spec.files.push(("/boot/guest/domu_idle".into(), 0o644, bytes));
-    spec.files.push(("/xt/prelude".into(), 0o644, PRELUDE.into()));
+    spec.files.extend(prelude()?);
     Ok(spec)
 }
 

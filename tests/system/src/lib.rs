@@ -35,8 +35,6 @@ use harness::initramfs::ExtraFile;
 use harness::paths;
 use std::fs;
 
-pub use host::PRELUDE;
-
 /// Every case, cheap and basic ones first, but no long one at the end, where nothing runs beside it.
 #[must_use]
 pub fn cases() -> Vec<Case> {
@@ -76,7 +74,10 @@ fn spec(context: &Context) -> Spec {
 }
 
 /// Programs of ours (`tests/system/programs`) as files of dom0, in `/xt`.
-fn programs(names: &[&str]) -> Result<Vec<ExtraFile>> {
+///
+/// # Errors
+/// When they have not been built.
+pub fn programs(names: &[&str]) -> Result<Vec<ExtraFile>> {
     let dir = paths::products().join("programs");
     let read = |name: &&str| {
         let file = dir.join(name);

@@ -60,7 +60,7 @@ fn run(context: &Context, name: &str, column: &str, tools: Vec<ExtraFile>, scrip
     let guest = paths::products().join("guests/domu_idle");
     let bytes = fs::read(&guest).with_context(|| format!("no {}: run `cargo xtask build`", guest.display()))?;
     spec.files.push(("/boot/guest/domu_idle".into(), 0o644, bytes));
-    spec.files.push(("/xt/prelude".into(), 0o644, host::PRELUDE.into()));
+    spec.files.extend(host::prelude()?);
     let script = format!("{}\n. /xt/prelude\n{script}", include_str!("dom0/xl_start.sh"));
     let done = spec.exec(&log_name(context, name), &script, Duration::from_secs(400))?;
     let wrong = match (host::judge(&done, &["end"]), context.hypervisor) {

@@ -65,7 +65,7 @@ fn record(context: &Context) -> Result<Finished> {
     spec.files.push(("/xt/vmlinux".into(), 0o644, fs::read(debian::kernel(Series::V6_1)?.unpacked()?)?));
     let guest = paths::products().join("guests/domu_idle");
     spec.files.push(("/boot/guest/domu_idle".into(), 0o644, fs::read(guest)?));
-    spec.files.push(("/xt/prelude".into(), 0o644, host::PRELUDE.into()));
+    spec.files.extend(host::prelude()?);
     let script =
         format!("{}\n. /xt/prelude\n{}", include_str!("dom0/xl_start.sh"), include_str!("dom0/xl_commands.sh"));
     spec.exec(&log_name(context, "xl-same"), &script, Duration::from_secs(900))

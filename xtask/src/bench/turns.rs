@@ -31,7 +31,7 @@ fn machine(setup: &Setup, hypervisor: Hypervisor, memory_mib: u64, dom0_mib: u64
         spec.hv_cmdline = format!("dom0_mem={dom0_mib}M,max:{dom0_mib}M");
         spec.add_toolkit(&[Series::V6_1])?;
     }
-    spec.files.push(("/xt/prelude".into(), 0o644, system::PRELUDE.into()));
+    spec.files.extend(system::host::prelude()?);
     Ok(spec)
 }
 
@@ -44,17 +44,11 @@ pub(crate) fn pair(
 ) -> Result<[(Spec, String); 2]> {
     let one = |hypervisor| -> Result<(Spec, String)> {
         let mut spec = machine(setup, hypervisor, memory_mib, dom0_mib)?;
-        programs.iter().try_for_each(|name| add_program(&mut spec, name))?;
+        spec.files.extend(system::programs(programs)?);
         Ok((spec, script(hypervisor, rounds, body)))
     };
     let [ours, peer] = sides(setup.peer);
     Ok([one(ours)?, one(peer)?])
-}
-
-/// Puts a program of the system tests into dom0.
-fn add_program(spec: &mut Spec, name: &str) -> Result<()> {
-    spec.files.push((format!("/xt/{name}"), 0o755, fs::read(paths::products().join("programs").join(name))?));
-    Ok(())
 }
 
 /// The script behind its prelude.

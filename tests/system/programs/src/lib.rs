@@ -5,7 +5,9 @@
 #![forbid(unsafe_code)]
 
 use anyhow::{Context, Result};
+use std::path::Path;
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 /// The end of the time given as the program's first argument.
 ///
@@ -31,4 +33,30 @@ pub fn next_random(state: &mut u64) -> u64 {
     *state ^= *state >> 7;
     *state ^= *state << 17;
     *state
+}
+
+/// Waits until `file`, which need not be there yet, has `text` in it; looks at it as often as `pause` says, and reads it only when it has
+/// changed. False if it has not until `end`.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn await_text(file: &Path, text: &str, end: Instant, pause: Duration) -> io::Result<bool> {
+    let mut seen = None;
+    loop {
+        let now = match file.metadata() {
+            Ok(metadata) => Some((metadata.len(), metadata.modified()?)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        if now.is_some() && now != seen {
+            seen = now;
+            if fs::read(file).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(text)) {
+                return Ok(true);
+            }
+        }
+        if Instant::now() >= end {
+            return Ok(false);
+        }
+        std::thread::sleep(pause);
+    }
 }

@@ -20,7 +20,7 @@ for count in 1 8 64 256; do
             [ $again$round = 11 ] || measure destroy-$count xn destroy t$here
             measure create-$count xn create -q /tmp/t$here.cfg
         done
-        within 20 said t$here 'XENOLITH-DOMU up' || bad "t$here is not up"
+        says t$here 'XENOLITH-DOMU up' 20 || bad "t$here is not up"
         id=$(xn domid t$here)
         rows console-byte-$count /xt/bench_io console console-byte-$count "$(xn store read /local/domain/$id/console/tty)"
     done

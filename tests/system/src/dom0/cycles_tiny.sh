@@ -24,5 +24,5 @@ heap_kept heap $heap
 # The last of them still works as the first did.
 tiny last
 check last xn create -q /tmp/last.cfg
-within 20 said last 'XENOLITH-DOMU up' && ok last-up || bad last-up
+says last 'XENOLITH-DOMU up' 20 && ok last-up || bad last-up
 xn destroy last

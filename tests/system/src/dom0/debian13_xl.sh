@@ -32,7 +32,7 @@ check vcpu-unpin xl vcpu-pin t all all all
 check sched-credit2 xl sched-credit2 -d t -w 512 -c 50
 shows sched-credit2-shown '^t +[0-9]+ +512 +50$' xl sched-credit2 -d t
 check unpause xl unpause t
-within 20 said t 'XENOLITH-DOMU up' && ok tiny || bad "tiny: $(cat $(log t))"
+says t 'XENOLITH-DOMU up' 20 && ok tiny || bad "tiny: $(cat $(log t))"
 shows domname '^t$' xl domname "$(xl domid t)"
 check pause xl pause t
 same paused-again "$(row t | tr -d 'rb-')" p
@@ -78,7 +78,7 @@ check network-detach xl network-detach g 1
 within 30 interfaces 1 && ok network-gone || bad "network-gone: $(in_guest 10.76.0.5 'ls /sys/class/net')"
 check config-update xl config-update g /tmp/g.cfg
 at_console '/ #' xl console g
-shows create-console 'XENOLITH-DOMU up' sh -c '. /xt/prelude; rm -f "$(log t)"; (within 60 said t "XENOLITH-DOMU up"; sleep 3; xl destroy t) &
+shows create-console 'XENOLITH-DOMU up' sh -c '. /xt/prelude; rm -f "$(log t)"; (says t "XENOLITH-DOMU up" 60; sleep 3; xl destroy t) &
     timeout 60 xl create -c /tmp/t.cfg </dev/null'
 check sysrq xl sysrq g h
 check dump-core xl dump-core g /tmp/core

@@ -51,7 +51,7 @@ grep -q 'wrong.cfg:2:1' /tmp/err && grep -q memory /tmp/err && ok wrong-config |
 tiny twice
 check twice-first xn create -q /tmp/twice.cfg
 refused name-in-use 4 twice xn create /tmp/twice.cfg
-within 20 said twice 'XENOLITH-DOMU up' && ok name-first-lives || bad name-first-lives
+says twice 'XENOLITH-DOMU up' 20 && ok name-first-lives || bad name-first-lives
 xn destroy twice
 clean name-in-use
 
@@ -150,6 +150,6 @@ xn monitor >>/run/xn-monitor.out 2>&1 &
 sleep 1
 within 20 answers 10.76.0.5 && ok daemons-die || bad daemons-die
 in_guest 10.76.0.5 'echo after-the-restart >/dev/console'
-within 20 said living after-the-restart && ok console-again || bad console-again
+says living after-the-restart 20 && ok console-again || bad console-again
 check shutdown-after xn shutdown living
 within 60 gone living && ok monitor-again || bad "monitor-again: $(xn list)"

@@ -24,10 +24,12 @@ shows() {
 same() { if [ "$2" = "$3" ]; then ok "$1"; else bad "$1: '$2', not '$3'"; fi; }
 # within SECONDS COMMAND...: repeats it, silently, until it succeeds
 within() {
-    last=$(($(now | cut -d. -f1) + $1)); shift
+    read -r up rest </proc/uptime
+    last=$((${up%.*} + $1)); shift
     until "$@" >/dev/null 2>&1; do
-        [ "$(now | cut -d. -f1)" -lt $last ] || return 1
-        usleep 50000
+        read -r up rest </proc/uptime
+        [ "${up%.*}" -lt $last ] || return 1
+        sleep 0.05
     done
 }
 # linux NAME MIB VCPUS "KERNEL OPTIONS" ["MORE LINES"]: the configuration /tmp/NAME.cfg of a Debian kernel; SERIES says which
@@ -54,10 +56,10 @@ vcpus = 1
 EOF
 }
 log() { echo $LOGS/guest-$1.log; }
-# said NAME TEXT: the guest has said it on its console
-said() { grep -q "$2" "$(log "$1")" 2>/dev/null; }
+# says NAME TEXT SECONDS: within so many, the guest has said it on its console
+says() { /xt/until $3 "$(log "$1")" "$2"; }
 # ready NAME [SECONDS]: a Linux domU's /init is done
-ready() { within ${2:-120} said "$1" @domu-ready@; }
+ready() { says "$1" @domu-ready@ ${2:-120}; }
 # in_guest ADDRESS COMMAND: runs it there by the shell on the bridge
 in_guest() { echo "$2" | nc -w 10 "$1" 23; }
 answers() { ping -c 1 -W 1 "$1"; }

@@ -15,7 +15,7 @@ check create xn create -q /tmp/g.cfg
 check create-tiny xn create -q /tmp/t.cfg
 ready g 240 && ok ready || bad "ready: $(tail -n 5 $(log g) | tr '\n' '|')"
 within 60 answers 10.76.0.5 && ok ping || bad ping
-within 20 said t 'XENOLITH-DOMU up' && ok tiny || bad tiny
+says t 'XENOLITH-DOMU up' 20 && ok tiny || bad tiny
 same cpus "$(in_guest 10.76.0.5 nproc)" 2
 same disk "$(in_guest 10.76.0.5 'dd if=/dev/urandom of=/tmp/x bs=1M count=8 2>/dev/null; dd if=/tmp/x of=/dev/xvda bs=1M conv=fsync 2>/dev/null; echo 3 >/proc/sys/vm/drop_caches; dd if=/dev/xvda bs=1M count=8 2>/dev/null | cmp - /tmp/x && echo equal')" equal
 check list xn list

@@ -20,7 +20,7 @@ for guest in 1:$one 2:$two; do
     [ "$state" = running ] || in_guest $ip 'systemctl --failed; systemctl list-jobs; journalctl -p err -b --no-pager | tail -20'
 done
 echo "time to-running $(since $start)"
-said deb1 'deb1 login:' && ok login || bad "login: $(tail -n 3 $(log deb1))"
+says deb1 'deb1 login:' 0 && ok login || bad "login: $(tail -n 3 $(log deb1))"
 
 # Data from dom0 to the guest's disk, back from there past its cache, and through the network back to dom0.
 /xt/bulk make 64 >/tmp/data

@@ -78,7 +78,7 @@ check define-tiny virsh define /tmp/t.xml
 check start-paused virsh start t --paused
 is t paused && ok paused-at-start || bad "paused-at-start: $(virsh domstate t)"
 check resume-tiny virsh resume t
-within 20 said t 'XENOLITH-DOMU up' && ok tiny || bad "tiny: $(cat $(log t))"
+says t 'XENOLITH-DOMU up' 20 && ok tiny || bad "tiny: $(cat $(log t))"
 refuses start-twice 'already active' virsh start t
 refuses undefined 'failed to get domain' virsh start nobody
 check destroy virsh destroy t

@@ -54,7 +54,7 @@ step create-paused xl create -p /tmp/t.cfg
 step list-paused xl list t
 step vcpu-list-paused xl vcpu-list t
 step unpause xl unpause t
-state tiny-up said t 'XENOLITH-DOMU up'
+state tiny-up says t 'XENOLITH-DOMU up' 1
 step create-twice xl create /tmp/t.cfg
 step domid xl domid t
 step domname xl domname 1
@@ -73,7 +73,7 @@ step create-pvh xl create /tmp/pvh.cfg
 step list-after xl list
 
 step create xl create /tmp/g.cfg
-state ready ready g
+state ready ready g 1
 step list xl list
 step list-long xl list -l g
 step list-verbose xl list -v
@@ -135,7 +135,7 @@ step network-attach xl network-attach g mac=00:16:3e:00:00:06 bridge=xenbr0
 state network-attached connected vif 1
 step network-list-two xl network-list g
 step network-detach xl network-detach g 1
-step create-console timeout 120 sh -c '. /xt/prelude; (within 60 said c "XENOLITH-DOMU up"; sleep 3; xl destroy c) &
+step create-console timeout 120 sh -c '. /xt/prelude; (says c "XENOLITH-DOMU up" 60; sleep 3; xl destroy c) &
     xl create -c /tmp/c.cfg </dev/null | grep -o "XENOLITH-DOMU up"'
 step config-update xl config-update g /tmp/g.cfg
 step trigger-button xl trigger g power

@@ -3,12 +3,14 @@
 //! `stopwatch --until FILE TEXT WORD COMMAND...` goes on until FILE has TEXT in it, and prints `time WORD-until SECONDS` too.
 #![forbid(unsafe_code)]
 
-use std::fs;
+use dom0_programs::await_text;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 /// How long a text is waited for.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// The time between two looks.
+const PAUSE: Duration = Duration::from_millis(2);
 
 fn main() -> ExitCode {
     let mut words: Vec<String> = std::env::args().skip(1).collect();
@@ -33,12 +35,9 @@ fn main() -> ExitCode {
     let took = start.elapsed();
     println!("time {word} {:.4}", took.as_secs_f64());
     if let Some((file, text)) = awaited.filter(|_| status.success()) {
-        while !fs::read(&file).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(&text)) {
-            if start.elapsed() > PATIENCE {
-                eprintln!("stopwatch: {file} has no '{text}'");
-                return ExitCode::from(1);
-            }
-            std::thread::sleep(Duration::from_millis(2));
+        if !await_text(file.as_ref(), &text, start + PATIENCE, PAUSE).is_ok_and(|found| found) {
+            eprintln!("stopwatch: {file} has no '{text}'");
+            return ExitCode::from(1);
         }
         println!("time {word}-until {:.4}", start.elapsed().as_secs_f64());
     }
