@@ -27,7 +27,7 @@ pub(crate) fn claim_disk(nodes: &Nodes<'_>, domain: DomId, disk: &Disk) -> Resul
         let path = format!("{dir}/{other}");
         let user = other.split('-').next().unwrap_or_default();
         if !nodes.exists(&format!("/local/domain/{user}"))? {
-            nodes::remove(nodes, &path)?;
+            nodes.discard(&path)?;
             continue;
         }
         let writes = nodes.find_text(&path)?.as_deref() == Some("w");

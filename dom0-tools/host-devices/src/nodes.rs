@@ -83,23 +83,15 @@ impl Dir {
     }
 }
 
-/// Removes a node and all below it; that it is not there is no error.
-pub(crate) fn remove(nodes: &Nodes<'_>, path: &str) -> Result<(), Error> {
-    match nodes.rm(path) {
-        Err(error) if error.is_not_found() => Ok(()),
-        other => other,
-    }
-}
-
 /// Removes a node, then those above it that nothing else is in, up to and without `top`.
 pub(crate) fn remove_up_to(nodes: &Nodes<'_>, path: &str, top: &str) -> Result<(), Error> {
-    remove(nodes, path)?;
+    nodes.discard(path)?;
     let mut path = path;
     while let Some((parent, _)) = path.rsplit_once('/') {
         if parent.len() <= top.len() || !list(nodes, parent)?.is_empty() {
             break;
         }
-        remove(nodes, parent)?;
+        nodes.discard(parent)?;
         path = parent;
     }
     Ok(())

@@ -51,38 +51,40 @@ struct Remains {
     mac: Option<String>,
     /// The name of an interface in dom0.
     link: Option<String>,
-    /// Whether the frontend may be asked: it is connected.
-    connected: bool,
+    /// The backend's.
+    state: Option<u32>,
 }
 
 impl Remains {
     fn read(nodes: &Nodes<'_>, domain: DomId, class: Class, device: &str) -> Result<Option<Self>, StoreError> {
         let backend = nodes::backend(domain, class.name(), device);
-        if !nodes.exists(&backend)? {
+        let paths = ["state", "physical-device", "source", "mac", "vifname"].map(|name| format!("{backend}/{name}"));
+        let [state, physical, source, mac, link] = paths.each_ref().map(String::as_str);
+        let [there, state, physical, source, mac, link] =
+            nodes.find_texts([&backend, state, physical, source, mac, link])?;
+        if there.is_none() {
             return Ok(None);
         }
-        let find = |name: &str| nodes.find_text(&format!("{backend}/{name}"));
-        let mut remains = Self {
-            class,
-            device: device.to_owned(),
-            loop_device: None,
-            source: None,
-            mac: None,
-            link: None,
-            connected: nodes::state(nodes, &backend)? == Some(nodes::CONNECTED),
-        };
+        let state = state.and_then(|state| state.parse().ok());
+        let mut remains =
+            Self { class, device: device.to_owned(), loop_device: None, source: None, mac: None, link: None, state };
         match class {
             Class::Vbd => {
-                remains.loop_device = find("physical-device")?.as_deref().and_then(loop_number);
-                remains.source = find("source")?;
+                remains.loop_device = physical.as_deref().and_then(loop_number);
+                remains.source = source;
             }
             Class::Vif => {
-                remains.mac = find("mac")?;
+                remains.mac = mac;
                 let own = device.parse().map(|handle| vif::kernel_name(domain, handle)).ok();
-                remains.link = find("vifname")?.or(own);
+                remains.link = link.or(own);
             }
         }
         Ok(Some(remains))
+    }
+
+    /// Whether the frontend may be asked.
+    fn is_connected(&self) -> bool {
+        self.state == Some(nodes::CONNECTED)
     }
 
     fn backend(&self, domain: DomId) -> String {
@@ -103,11 +105,11 @@ impl Remains {
     fn close(&self, nodes: &Nodes<'_>, domain: DomId, by_force: bool) -> Result<(), StoreError> {
         let backend = self.backend(domain);
         nodes.write(&format!("{backend}/online"), "0")?;
-        if nodes::state(nodes, &backend)? != Some(nodes::CLOSED) {
+        if self.state != Some(nodes::CLOSED) {
             nodes.write(&format!("{backend}/state"), nodes::CLOSING.to_string())?;
         }
         // A backend whose frontend has vanished unregisters at once.
-        if by_force { nodes::remove(nodes, &self.frontend(domain)) } else { Ok(()) }
+        if by_force { nodes.discard(&self.frontend(domain)) } else { Ok(()) }
     }
 
     fn is_closed(&self, nodes: &Nodes<'_>, domain: DomId) -> Result<bool, StoreError> {
@@ -170,7 +172,7 @@ pub fn detach(
         store.transaction(|nodes| {
             let remains = Remains::read(nodes, domain, class, &device)?;
             if let Some(remains) = &remains {
-                remains.close(nodes, domain, force || !remains.connected)?;
+                remains.close(nodes, domain, force || !remains.is_connected())?;
             }
             Ok(remains)
         })
@@ -187,7 +189,7 @@ pub fn detach(
         Ok(remains.is_closed(nodes, domain)?.then_some(()))
     })?;
     if closed.is_none() {
-        let (cause, remedy) = if force || !remains.connected {
+        let (cause, remedy) = if force || !remains.is_connected() {
             ("dom0's kernel does not let go of it", "see dom0's kernel messages (dmesg)")
         } else {
             ("the guest does not let go of it", "stop using it in the guest (unmount it), or use --force")
@@ -203,12 +205,16 @@ pub fn detach(
 /// # Errors
 /// `Timeout` if dom0's kernel does not let go of a device, `Store`, `System`.
 pub fn remove_all(store: &Client, domain: DomId, deadline: Deadline) -> Result<(), Error> {
+    let dirs = Class::ALL.map(|class| format!("{}/{}/{}", nodes::BACKENDS, class.name(), domain.raw()));
+    let there = store.persist(RETURN, |store| store.nodes().find_texts(dirs.each_ref().map(String::as_str)))?;
+    if there.iter().all(Option::is_none) {
+        return Ok(());
+    }
     let all = store.persist(RETURN, |store| {
         store.transaction(|nodes| {
             let mut all = Vec::new();
-            for class in Class::ALL {
-                let dir = format!("{}/{}/{}", nodes::BACKENDS, class.name(), domain.raw());
-                for device in nodes::list(nodes, &dir)? {
+            for (class, dir) in Class::ALL.into_iter().zip(&dirs) {
+                for device in nodes::list(nodes, dir)? {
                     all.extend(Remains::read(nodes, domain, class, &device)?);
                 }
             }

@@ -20,12 +20,13 @@ pub(crate) struct Place {
 impl Place {
     /// Reads the nodes; `None` while they are not there, or if another program serves this console.
     pub(crate) fn read(store: &Client, domain: DomId) -> Result<Option<Self>, xenstore::client::Error> {
-        let node = |name: &str| store.find_text(&format!("/local/domain/{}/console/{name}", domain.raw()));
-        if node("type")?.is_some_and(|kind| kind != "xenconsoled") {
+        let paths = ["type", "ring-ref", "port"].map(|name| format!("/local/domain/{}/console/{name}", domain.raw()));
+        let [kind, frame, port] = store.nodes().find_texts(paths.each_ref().map(String::as_str))?;
+        if kind.is_some_and(|kind| kind != "xenconsoled") {
             return Ok(None);
         }
         let number = |text: Option<String>| text.and_then(|text| text.trim().parse::<u64>().ok());
-        let (frame, port) = (number(node("ring-ref")?), number(node("port")?));
+        let (frame, port) = (number(frame), number(port));
         Ok(frame.zip(port).and_then(|(frame, port)| {
             Some(Self { frame: Mfn::new(frame), port: Port::new(u32::try_from(port).ok()?) })
         }))

@@ -335,9 +335,9 @@ impl Server {
             Ok(connection) => connection,
             Err(error) => return self.wait_for(domain.id, Some(error)),
         };
-        self.admit(domain, connection)?;
+        // First, or what is written now would be told to us.
         self.stop_waiting(domain.id);
-        Ok(())
+        self.admit(domain, connection)
     }
 
     fn admit(&mut self, domain: &DomainInfo, connection: Connection) -> Result<(), client::Error> {

@@ -2,6 +2,8 @@
 //! The client against a server that answers by rote.
 #![forbid(unsafe_code)]
 
+use hypercalls::frame::Mfn;
+use hypercalls::ids::{DomId, Port};
 use hypercalls::io::xs_wire::XsMessageType as Op;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
@@ -94,6 +96,59 @@ fn nodes_and_errors() {
     assert!(client.next_event(None).unwrap_err().is_closed());
     let gone = client.read("/a").unwrap_err();
     assert!(gone.is_closed() && gone.to_string().contains("restarted"), "{gone}");
+}
+
+#[test]
+fn several_requests_go_together() {
+    let script = vec![
+        turn(Op::READ, 0, b"/a\0", b"1"),
+        turn(Op::READ, 0, b"/b\0", b"!ENOENT"),
+        turn(Op::READ, 0, b"/c\0", b"3"),
+        // One of them cannot be read: the answers to the others are nobody's.
+        turn(Op::READ, 0, b"/a\0", b"!EACCES"),
+        turn(Op::READ, 0, b"/c\0", b"3"),
+        turn(Op::RM, 0, b"/none\0", b"!ENOENT"),
+        // A batch that is made, with what is not there to be removed.
+        turn(Op::WRITE, 0, b"/a\x001", b"OK\0"),
+        turn(Op::RM, 0, b"/none\0", b"!ENOENT"),
+        turn(Op::INTRODUCE, 0, b"3\x004\x005\0", b"OK\0"),
+        // One of which something is refused: the first counts, and not for the next.
+        turn(Op::WRITE, 0, b"/a\x001", b"!ENOSPC"),
+        turn(Op::RM, 0, b"/a\0", b"!EACCES"),
+        turn(Op::WRITE, 0, b"/a\x002", b"OK\0"),
+        // What nobody waits for.
+        turn(Op::RELEASE, 0, b"3\0", b"!EINVAL"),
+        turn(Op::TRANSACTION_START, 0, b"\0", b"9\0"),
+        turn(Op::READ, 9, b"/a\0", b"!ENOENT"),
+        turn(Op::READ, 9, b"/b\0", b"2"),
+        turn(Op::RM, 9, b"/none\0", b"!ENOENT"),
+        turn(Op::TRANSACTION_END, 9, b"T\0", b"OK\0"),
+    ];
+    let (path, served) = server("together", vec![script]);
+    let client = Client::connect_to(&path).unwrap();
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(client.nodes().find_texts(["/a", "/b", "/c"]).unwrap(), [text("1"), None, text("3")]);
+    let refused = client.nodes().find_texts(["/a", "/c"]).unwrap_err();
+    assert_eq!(refused.to_string(), "xenstore read /a: EACCES");
+    client.nodes().discard("/none").unwrap();
+    let introduced = client.batch(|nodes| {
+        nodes.write("/a", "1")?;
+        nodes.discard("/none")?;
+        client.introduce(DomId::new(3), Mfn::new(4), Port::new(5))
+    });
+    introduced.unwrap();
+    let refused = client.batch(|nodes| nodes.write("/a", "1").and_then(|()| nodes.discard("/a"))).unwrap_err();
+    assert_eq!(refused.to_string(), "xenstore write /a: ENOSPC");
+    client.batch(|nodes| nodes.write("/a", "2")).unwrap();
+    client.release_soon(DomId::new(3)).unwrap();
+    let found = client.transaction(|nodes| {
+        let found = nodes.find_texts(["/a", "/b"])?;
+        nodes.discard("/none")?;
+        Ok(found)
+    });
+    assert_eq!(found.unwrap(), [None, text("2")]);
+    served.join().unwrap();
+    std::fs::remove_file(&path).unwrap();
 }
 
 #[test]

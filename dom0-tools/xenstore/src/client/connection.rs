@@ -36,7 +36,7 @@ struct State {
     posted: Posted,
 }
 
-/// Changes in transactions that were asked for without waiting for the answer. Whether they were made only matters when the transaction ends,
+/// Changes in transactions and batches that were asked for without waiting for the answer. Whether they were made only matters at the end,
 /// so a transaction costs a few round trips, not one for each change.
 #[derive(Debug, Default)]
 struct Posted {
@@ -44,20 +44,47 @@ struct Posted {
     bytes: Vec<u8>,
     // Without an answer yet, in order.
     waiting: VecDeque<Post>,
-    // The first one of each transaction that was refused.
-    refused: Vec<(u32, Error)>,
+    // The first one of each group that was refused.
+    refused: Vec<(Group, Error)>,
+    batches: u32,
+}
+
+/// What is judged together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Group {
+    /// A request by itself. If its answer is not waited for, it does not matter.
+    Single,
+    /// The changes in a transaction.
+    Transaction(u32),
+    /// Those of a batch.
+    Batch(u32),
+}
+
+impl Group {
+    fn tx_id(self) -> u32 {
+        if let Self::Transaction(id) = self { id } else { 0 }
+    }
+}
+
+/// A request whose answer says nothing but that it was carried out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Change {
+    pub(super) kind: XsMessageType,
+    pub(super) operation: &'static str,
+    /// That there is no such node is as good.
+    pub(super) or_missing: bool,
 }
 
 #[derive(Debug)]
 struct Post {
     request: u32,
-    transaction: u32,
-    operation: &'static str,
+    group: Group,
+    change: Change,
     subject: String,
 }
 
 /// So many answers may be outstanding. Less than what fits between the two of us, so that neither waits for the other.
-const POSTED: usize = 64;
+const POSTED: usize = 128;
 
 /// A connection to the store. Requests of several threads go one after the other.
 #[derive(Debug)]
@@ -141,7 +168,23 @@ impl Client {
     /// The tree, outside of any transaction.
     #[must_use]
     pub fn nodes(&self) -> Nodes<'_> {
-        Nodes::new(self, 0)
+        Nodes::new(self, Group::Single)
+    }
+
+    /// Runs `act`, whose changes are sent without waiting for each answer, before what is asked for next. Other than in a transaction, others
+    /// may see some of them without the rest, and those that came before one that was refused have been made.
+    ///
+    /// # Errors
+    /// What `act` returned, or the first change that was refused.
+    pub fn batch<T>(&self, act: impl FnOnce(&Nodes<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        let group = {
+            let posted = &mut self.lock().posted;
+            posted.batches = posted.batches.wrapping_add(1);
+            Group::Batch(posted.batches)
+        };
+        let done = act(&Nodes::new(self, group));
+        let settled = self.lock().settle(group);
+        done.and_then(|value| settled.map(|()| value))
     }
 
     /// Runs `act` in a transaction and commits it; all of it again as often as somebody else's change comes in between.
@@ -153,7 +196,8 @@ impl Client {
             let id = self.request(XsMessageType::TRANSACTION_START, "transaction start", 0, "", b"\0")?;
             let id = number(&id).ok_or_else(|| protocol("transaction start", "", "no number"))?;
             // Changes that were refused are heard of now, and no commit may be sent before.
-            let done = act(&Nodes::new(self, id)).and_then(|value| self.lock().settle(id).map(|()| value));
+            let group = Group::Transaction(id);
+            let done = act(&Nodes::new(self, group)).and_then(|value| self.lock().settle(group).map(|()| value));
             let value = match done {
                 Ok(value) => value,
                 Err(error) => {
@@ -176,7 +220,7 @@ impl Client {
     fn drop_transaction(&self, id: u32) {
         let mut state = self.lock();
         // What was refused in it does not matter any more.
-        state.settle(id).ok();
+        state.settle(Group::Transaction(id)).ok();
         state.request(XsMessageType::TRANSACTION_END, "transaction end", id, "", b"F\0").ok();
     }
 
@@ -272,6 +316,16 @@ impl Client {
         self.domain_call(XsMessageType::RELEASE, "release", domain).map(drop)
     }
 
+    /// The same with the next request, whatever the server says to it.
+    ///
+    /// # Errors
+    /// Those of the connection, which that request meets too.
+    pub fn release_soon(&self, domain: DomId) -> Result<(), Error> {
+        let id = domain.raw().to_string();
+        let change = Change { kind: XsMessageType::RELEASE, operation: "release", or_missing: true };
+        self.lock().post(Group::Single, change, &format!("domain {id}"), &joined("release", &id, &[&id])?)
+    }
+
     /// Tells the server that a domain which had shut down runs again.
     ///
     /// # Errors
@@ -316,7 +370,7 @@ impl Client {
     }
 
     /// A request of strings.
-    pub(super) fn call(
+    fn call(
         &self,
         kind: XsMessageType,
         operation: &'static str,
@@ -328,8 +382,38 @@ impl Client {
         self.request(kind, operation, tx_id, subject, &payload)
     }
 
+    /// The same about a node.
+    pub(super) fn call_in(
+        &self,
+        group: Group,
+        kind: XsMessageType,
+        operation: &'static str,
+        parts: &[&str],
+    ) -> Result<Vec<u8>, Error> {
+        self.call(kind, operation, group.tx_id(), parts.first().copied().unwrap_or_default(), parts)
+    }
+
+    /// The values of several nodes for one round trip; `None` for those that are not there.
+    pub(super) fn read_all(&self, group: Group, paths: &[&str]) -> Result<Vec<Option<Vec<u8>>>, Error> {
+        const OPERATION: &str = "read";
+        let mut state = self.lock();
+        let mut asked = Vec::with_capacity(paths.len());
+        for path in paths {
+            let payload = joined(OPERATION, path, &[path])?;
+            asked.push((state.encode(XsMessageType::READ, OPERATION, group.tx_id(), path, &payload)?, path));
+        }
+        let mut values = Vec::with_capacity(paths.len());
+        for (id, path) in asked {
+            values.push(match state.receive(id, XsMessageType::READ, OPERATION, path) {
+                Err(error) if error.is_not_found() => None,
+                other => Some(other?),
+            });
+        }
+        Ok(values)
+    }
+
     /// A request; returns the payload of its answer.
-    pub(super) fn request(
+    fn request(
         &self,
         kind: XsMessageType,
         operation: &'static str,
@@ -340,20 +424,15 @@ impl Client {
         self.lock().request(kind, operation, tx_id, subject, payload)
     }
 
-    /// A request whose answer says nothing but that it was carried out. In a transaction, its end tells whether it was.
-    pub(super) fn change(
-        &self,
-        kind: XsMessageType,
-        operation: &'static str,
-        tx_id: u32,
-        subject: &str,
-        payload: &[u8],
-    ) -> Result<(), Error> {
+    /// Makes a change, or in a transaction or batch asks for it: their end tells whether it was made.
+    pub(super) fn change(&self, group: Group, change: Change, subject: &str, payload: &[u8]) -> Result<(), Error> {
         let mut state = self.lock();
-        if tx_id == 0 {
-            state.request(kind, operation, tx_id, subject, payload).map(drop)
-        } else {
-            state.post(kind, operation, tx_id, subject, payload)
+        if group != Group::Single {
+            return state.post(group, change, subject, payload);
+        }
+        match state.request(change.kind, change.operation, 0, subject, payload) {
+            Err(error) if change.or_missing && error.is_not_found() => Ok(()),
+            other => other.map(drop),
         }
     }
 
@@ -385,6 +464,17 @@ impl State {
         payload: &[u8],
     ) -> Result<Vec<u8>, Error> {
         let id = self.encode(kind, operation, tx_id, subject, payload)?;
+        self.receive(id, kind, operation, subject)
+    }
+
+    /// Sends what is to be sent, and waits for the answer to request `id`.
+    fn receive(
+        &mut self,
+        id: u32,
+        kind: XsMessageType,
+        operation: &'static str,
+        subject: &str,
+    ) -> Result<Vec<u8>, Error> {
         self.send(operation, subject)?;
         loop {
             let Some(answer) = self.answer(operation, subject)? else { continue };
@@ -400,27 +490,20 @@ impl State {
         }
     }
 
-    /// A change in a transaction, whose answer [`State::settle`] looks at.
-    fn post(
-        &mut self,
-        kind: XsMessageType,
-        operation: &'static str,
-        transaction: u32,
-        subject: &str,
-        payload: &[u8],
-    ) -> Result<(), Error> {
+    /// A change whose answer [`State::settle`] looks at.
+    fn post(&mut self, group: Group, change: Change, subject: &str, payload: &[u8]) -> Result<(), Error> {
         if self.posted.waiting.len() >= POSTED {
-            self.collect(operation, subject)?;
+            self.collect(change.operation, subject)?;
         }
-        let request = self.encode(kind, operation, transaction, subject, payload)?;
-        self.posted.waiting.push_back(Post { request, transaction, operation, subject: subject.to_owned() });
+        let request = self.encode(change.kind, change.operation, group.tx_id(), subject, payload)?;
+        self.posted.waiting.push_back(Post { request, group, change, subject: subject.to_owned() });
         Ok(())
     }
 
-    /// Whether all changes of a transaction were made.
-    fn settle(&mut self, transaction: u32) -> Result<(), Error> {
-        self.collect("commit", "a transaction")?;
-        match self.posted.refused.iter().position(|(of, _)| *of == transaction) {
+    /// Whether all changes of a group were made.
+    fn settle(&mut self, group: Group) -> Result<(), Error> {
+        self.collect("make", "several changes")?;
+        match self.posted.refused.iter().position(|(of, _)| *of == group) {
             Some(at) => Err(self.posted.refused.swap_remove(at).1),
             None => Ok(()),
         }
@@ -455,6 +538,7 @@ impl State {
 
     fn send(&mut self, operation: &'static str, subject: &str) -> Result<(), Error> {
         let bytes = std::mem::take(&mut self.posted.bytes);
+        // Of several requests sent at once, the first has sent them all.
         self.link.send(&bytes).map_err(|error| lost(error, operation, subject))
     }
 
@@ -470,8 +554,12 @@ impl State {
             return Ok(Some(answer));
         }
         let Some(post) = self.posted.waiting.pop_front() else { return Ok(None) };
-        if answer.kind == XsMessageType::ERROR && !self.posted.refused.iter().any(|(of, _)| *of == post.transaction) {
-            self.posted.refused.push((post.transaction, refused(post.operation, &post.subject, &answer)));
+        let judged = post.group != Group::Single && !self.posted.refused.iter().any(|(of, _)| *of == post.group);
+        if judged && answer.kind == XsMessageType::ERROR {
+            let error = refused(post.change.operation, &post.subject, &answer);
+            if !(post.change.or_missing && error.is_not_found()) {
+                self.posted.refused.push((post.group, error));
+            }
         }
         Ok(None)
     }

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 //! The tree: reading and changing nodes, in or out of a transaction.
 
-use super::connection::{Client, joined, protocol};
+use super::connection::{Change, Client, Group, joined, protocol};
 use super::error::Error;
 use super::permissions::Permission;
 use crate::wire::strings;
@@ -12,16 +12,16 @@ use hypercalls::io::xs_wire::XsMessageType;
 #[derive(Clone, Copy, Debug)]
 pub struct Nodes<'c> {
     client: &'c Client,
-    tx_id: u32,
+    group: Group,
 }
 
 impl<'c> Nodes<'c> {
-    pub(super) fn new(client: &'c Client, tx_id: u32) -> Self {
-        Self { client, tx_id }
+    pub(super) fn new(client: &'c Client, group: Group) -> Self {
+        Self { client, group }
     }
 
     fn call(&self, kind: XsMessageType, operation: &'static str, path: &str) -> Result<Vec<u8>, Error> {
-        self.client.call(kind, operation, self.tx_id, path, &[path])
+        self.client.call_in(self.group, kind, operation, &[path])
     }
 
     /// The value.
@@ -52,7 +52,21 @@ impl<'c> Nodes<'c> {
         }
     }
 
-    /// Writes the value; makes the node, and those missing above it. In a transaction, a refusal comes with its end.
+    /// The same of several nodes, in the time that one takes.
+    ///
+    /// # Errors
+    /// As [`Nodes::read_text`].
+    pub fn find_texts<const N: usize>(&self, paths: [&str; N]) -> Result<[Option<String>; N], Error> {
+        let mut values = self.client.read_all(self.group, &paths)?.into_iter();
+        let mut texts = [const { None }; N];
+        for (text, path) in texts.iter_mut().zip(paths) {
+            let value = values.next().flatten().map(String::from_utf8).transpose();
+            *text = value.map_err(|_| protocol("read", path, "not text"))?;
+        }
+        Ok(texts)
+    }
+
+    /// Writes the value; makes the node, and those missing above it. In a transaction or batch, a refusal comes with its end.
     ///
     /// # Errors
     /// As for every request.
@@ -61,16 +75,16 @@ impl<'c> Nodes<'c> {
             return Err(Error::Argument { operation: "write", subject: path.to_owned(), what: "a NUL in the path" });
         }
         let payload = [path.as_bytes(), b"\0", value.as_ref()].concat();
-        self.client.change(XsMessageType::WRITE, "write", self.tx_id, path, &payload)
+        self.change(XsMessageType::WRITE, "write", path, &payload)
     }
 
-    /// Makes the node, and those missing above it; one that is there stays as it is. In a transaction, a refusal comes with its end.
+    /// Makes the node, and those missing above it; one that is there stays as it is. In a transaction or batch, a refusal comes with its end.
     ///
     /// # Errors
     /// As for every request.
     pub fn mkdir(&self, path: &str) -> Result<(), Error> {
         let payload = joined("mkdir", path, &[path])?;
-        self.client.change(XsMessageType::MKDIR, "mkdir", self.tx_id, path, &payload)
+        self.change(XsMessageType::MKDIR, "mkdir", path, &payload)
     }
 
     /// Removes the node and all below it; that it is not there is no error, that its parent is not is `ENOENT`.
@@ -79,6 +93,20 @@ impl<'c> Nodes<'c> {
     /// As for every request.
     pub fn rm(&self, path: &str) -> Result<(), Error> {
         self.call(XsMessageType::RM, "rm", path).map(drop)
+    }
+
+    /// Removes the node and all below it, if there is such a node. In a transaction or batch, a refusal comes with its end.
+    ///
+    /// # Errors
+    /// As for every request, but never `ENOENT`.
+    pub fn discard(&self, path: &str) -> Result<(), Error> {
+        let payload = joined("rm", path, &[path])?;
+        let change = Change { kind: XsMessageType::RM, operation: "rm", or_missing: true };
+        self.client.change(self.group, change, path, &payload)
+    }
+
+    fn change(&self, kind: XsMessageType, operation: &'static str, path: &str, payload: &[u8]) -> Result<(), Error> {
+        self.client.change(self.group, Change { kind, operation, or_missing: false }, path, payload)
     }
 
     /// The names of the children, however many there are.
@@ -99,7 +127,7 @@ impl<'c> Nodes<'c> {
         let mut names = Vec::new();
         loop {
             let offset = names.len().to_string();
-            let part = self.client.call(XsMessageType::DIRECTORY_PART, "list", self.tx_id, path, &[path, &offset])?;
+            let part = self.client.call_in(self.group, XsMessageType::DIRECTORY_PART, "list", &[path, &offset])?;
             let cut = part.iter().position(|byte| *byte == 0).ok_or_else(|| protocol("list", path, "no generation"))?;
             let (now, rest) = part.split_at_checked(cut).unwrap_or_default();
             let mut rest = rest.get(1..).unwrap_or_default();
@@ -148,7 +176,7 @@ impl<'c> Nodes<'c> {
         texts("get permissions of", path, &answer)?.iter().map(|text| Permission::parse(text).ok_or_else(bad)).collect()
     }
 
-    /// Replaces the permissions; the first names the owner. In a transaction, a refusal comes with its end.
+    /// Replaces the permissions; the first names the owner. In a transaction or batch, a refusal comes with its end.
     ///
     /// # Errors
     /// As for every request.
@@ -156,7 +184,7 @@ impl<'c> Nodes<'c> {
         let texts: Vec<String> = perms.iter().map(ToString::to_string).collect();
         let parts: Vec<&str> = std::iter::once(path).chain(texts.iter().map(String::as_str)).collect();
         let payload = joined("set permissions of", path, &parts)?;
-        self.client.change(XsMessageType::SET_PERMS, "set permissions of", self.tx_id, path, &payload)
+        self.change(XsMessageType::SET_PERMS, "set permissions of", path, &payload)
     }
 }
 

@@ -95,9 +95,6 @@ impl Ready {
         let config = self.prepared.config();
         let built = self.build_beside(control, record, &config, cancel)?;
         cancel.check()?;
-        store
-            .persist(RETURN, |store| store.transaction(|nodes| nodes::write_links(nodes, &built)))
-            .at(|| "console and store")?;
         introduce(store, &built).at(|| "tell xenstored of the domain")?;
         cancel.check()?;
         record.phase = Phase::Running;
@@ -184,13 +181,16 @@ fn set_up(domain: DomId, uuid: Uuid, config: &Config, disks: &[Disk], vifs: &[Vi
     Ok(host_devices::attach(&store, domain, disks, vifs, Deadline::after(devices::PATIENCE))?)
 }
 
-/// A server that was restarted after it had carried this out says that it knows the domain.
+/// Writes where the domain's console and store are, and makes it known.
 fn introduce(store: &Client, built: &Built) -> Result<(), Failure> {
+    let mut again = false;
     let tell = |store: &Client| {
-        if store.is_introduced(built.domid)? {
-            return Ok(());
-        }
-        store.introduce(built.domid, built.store.mfn, built.store.port)
+        // A server that was restarted after it had carried this out says that it knows the domain.
+        let known = std::mem::replace(&mut again, true) && store.is_introduced(built.domid)?;
+        store.batch(|nodes| {
+            nodes::write_links(nodes, built)?;
+            if known { Ok(()) } else { store.introduce(built.domid, built.store.mfn, built.store.port) }
+        })
     };
     Ok(store.persist(RETURN, tell)?)
 }

@@ -38,7 +38,7 @@ pub(crate) fn claim(nodes: &Nodes<'_>, name: &str, domain: DomId) -> Result<Opti
 pub(crate) fn release(nodes: &Nodes<'_>, name: &str, domain: DomId) -> Result<(), Error> {
     let path = path(name);
     if nodes.find_text(&path)?.is_some_and(|own| own == domain.raw().to_string()) {
-        nodes.rm(&path)?;
+        nodes.discard(&path)?;
     }
     Ok(())
 }

@@ -8,10 +8,12 @@ use domain_builder::config::{Config, Uuid};
 use hypercalls::DomId;
 use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const RECORDS: &str = "/var/lib/xenolith/domains";
@@ -58,7 +60,16 @@ impl Record {
     /// A record of a domain that is about to be made.
     pub(crate) fn new(uuid: Uuid, config: Config, monitored: bool, short_runs: u32) -> Self {
         let created = now();
-        Self { uuid, domid: None, phase: Phase::Creating, monitored, config, created, short_runs, boot: boot() }
+        Self {
+            uuid,
+            domid: None,
+            phase: Phase::Creating,
+            monitored,
+            config,
+            created,
+            short_runs,
+            boot: boot().to_owned(),
+        }
     }
 
     /// Its number.
@@ -81,22 +92,9 @@ impl Record {
 
     /// All records of this boot. Those that cannot be read are named on standard error.
     pub(crate) fn all() -> Result<Vec<Self>, Failure> {
-        let folder = match fs::read_dir(RECORDS) {
-            Ok(folder) => folder,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(refused(Path::new(RECORDS), &error)),
-        };
-        let mut all = Vec::new();
-        for entry in folder.flatten() {
-            let name = entry.file_name();
-            let Some(uuid) = name.to_str().and_then(|name| name.strip_suffix(".json")?.parse().ok()) else { continue };
-            match Self::load(uuid) {
-                Ok(Some(record)) => all.push(record),
-                Ok(None) => forget(uuid)?,
-                Err(failure) => output::note(failure),
-            }
-        }
-        Ok(all)
+        let mut records = Records::default();
+        records.look()?;
+        Ok(records.0.into_values().map(|(_, record)| record).collect())
     }
 
     /// Writes it, all or nothing.
@@ -108,6 +106,47 @@ impl Record {
         let written =
             fs::create_dir_all(RECORDS).and_then(|()| fs::write(&draft, text)).and_then(|()| fs::rename(&draft, &path));
         written.map_err(|error| refused(&path, &error))
+    }
+}
+
+/// All records of this boot as they were at the last look, which reads those again that have changed since.
+#[derive(Debug, Default)]
+pub(crate) struct Records(HashMap<Uuid, (Stamp, Record)>);
+
+/// What is another with each [`Record::save`]: inode, size, and time in seconds and nanoseconds.
+type Stamp = (u64, u64, i64, i64);
+
+impl Records {
+    /// Looks at the folder. Records that cannot be read are named on standard error.
+    pub(crate) fn look(&mut self) -> Result<(), Failure> {
+        let mut old = std::mem::take(&mut self.0);
+        let folder = match fs::read_dir(RECORDS) {
+            Ok(folder) => folder,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(refused(Path::new(RECORDS), &error)),
+        };
+        for entry in folder.flatten() {
+            let name = entry.file_name();
+            let Some(uuid) = name.to_str().and_then(|name| name.strip_suffix(".json")?.parse().ok()) else { continue };
+            // One that has just been removed is none.
+            let Ok(now) = entry.metadata() else { continue };
+            let stamp = (now.ino(), now.size(), now.mtime(), now.mtime_nsec());
+            if let Some(known) = old.remove(&uuid).filter(|(then, _)| *then == stamp) {
+                self.0.insert(uuid, known);
+                continue;
+            }
+            match Record::load(uuid) {
+                Ok(Some(record)) => drop(self.0.insert(uuid, (stamp, record))),
+                Ok(None) => forget(uuid)?,
+                Err(failure) => output::note(failure),
+            }
+        }
+        Ok(())
+    }
+
+    /// Those seen.
+    pub(crate) fn seen(&self) -> impl Iterator<Item = &Record> {
+        self.0.values().map(|(_, record)| record)
     }
 }
 
@@ -129,8 +168,9 @@ fn refused(path: &Path, error: &io::Error) -> Failure {
         .remedy("run it as root; see that there is space left")
 }
 
-fn boot() -> String {
-    fs::read_to_string(BOOT_ID).unwrap_or_default().trim().to_owned()
+fn boot() -> &'static str {
+    static BOOT: OnceLock<String> = OnceLock::new();
+    BOOT.get_or_init(|| fs::read_to_string(BOOT_ID).unwrap_or_default().trim().to_owned())
 }
 
 /// Seconds since 1970.

@@ -67,47 +67,38 @@ fn ignore_gone(result: Result<(), xen_control::ControlError>) -> Result<(), xen_
 fn wait_for_console(store: &Client, domain: DomId) {
     let home = format!("/local/domain/{}", domain.raw());
     let tty = format!("{home}/console/tty");
-    let introduced = store.is_introduced(domain).unwrap_or(false);
-    if introduced {
-        // An error here costs at most the log's last lines, and the steps that follow will meet it as well.
-        wait(store, &tty, CONSOLE, |nodes| Ok(nodes.exists(&tty)? || !nodes.exists(&home)?)).ok();
+    let done = |nodes: &Nodes<'_>| {
+        let [tty, home] = nodes.find_texts([&tty, &home])?;
+        Ok(tty.is_some() || home.is_none())
+    };
+    // An error here costs at most the log's last lines, and the steps that follow will meet it as well.
+    if !done(&store.nodes()).unwrap_or(true) && store.is_introduced(domain).unwrap_or(false) {
+        wait(store, &tty, CONSOLE, done).ok();
     }
 }
 
 /// Removes all nodes of a domain. What other domains still need stays.
 fn forget_in_store(store: &Client, domain: DomId, uuid: Uuid) -> Result<(), StoreError> {
     let id = domain.raw();
-    store.persist(RETURN, |store| match store.release(domain) {
-        // The server finds out by itself too, and may have been faster.
-        Err(error) if error.reason().is_some() => Ok(()),
-        other => other,
-    })?;
+    let (home, vm) = (format!("/local/domain/{id}"), format!("/vm/{uuid}"));
     store.persist(RETURN, |store| {
+        // The server finds out by itself too, and may have been faster.
+        store.release_soon(domain)?;
         store.transaction(|nodes| {
-            let home = format!("/local/domain/{id}");
-            if let Some(name) = nodes.find_text(&format!("{home}/name"))? {
+            let [name, owner] = nodes.find_texts([&format!("{home}/name"), &format!("{vm}/domid")])?;
+            if let Some(name) = name {
                 names::release(nodes, &name, domain)?;
             }
-            let vm = format!("/vm/{uuid}");
-            let owner = nodes.find_text(&format!("{vm}/domid"))?;
-            for path in [&home, &format!("/local/domain/0/backend/console/{id}")] {
-                remove(nodes, path)?;
-            }
+            nodes.discard(&home)?;
+            nodes.discard(&format!("/local/domain/0/backend/console/{id}"))?;
             // The same UUID may belong to a successor already.
             if owner.is_none_or(|owner| owner == id.to_string()) {
-                remove(nodes, &vm)?;
+                nodes.discard(&vm)?;
             }
             // The folders above stay, as with xl: to look whether they are empty would conflict with every creation that goes on.
             Ok(())
         })
     })
-}
-
-fn remove(nodes: &Nodes<'_>, path: &str) -> Result<(), StoreError> {
-    match nodes.rm(path) {
-        Err(error) if error.is_not_found() => Ok(()),
-        other => other,
-    }
 }
 
 /// Waits until the hypervisor has forgotten the domain: until the daemons have let go of its pages.

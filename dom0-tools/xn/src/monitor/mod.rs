@@ -7,7 +7,7 @@ mod log;
 mod policy;
 
 use crate::error::{At, Class, Failure};
-use crate::guests::record::{Lock, Record};
+use crate::guests::record::{Lock, Record, Records};
 use crate::guests::teardown;
 use hypercalls::DomId;
 use log::Log;
@@ -43,9 +43,14 @@ pub(crate) fn run(in_background: bool) -> Result<(), Failure> {
     let store = Client::connect_within(RETURN)?;
     store.watch("@releaseDomain", TOKEN)?;
     log.line("started");
+    let mut records = Records::default();
     let mut idle = true;
     loop {
-        if let Err(failure) = look(&control, &log) {
+        if idle {
+            // From the start, should a change ever have escaped.
+            records = Records::default();
+        }
+        if let Err(failure) = look(&control, &mut records, &log) {
             log.line(format_args!("cannot look after the domains: {failure}"));
         }
         if idle && let Err(failure) = sweep(&control, &store, &log) {
@@ -78,19 +83,19 @@ fn listen(store: &Client, log: &Log) -> Result<bool, Failure> {
 }
 
 /// Looks at all domains on record, and starts a thread for each that needs something done. Those that somebody else works on are left to them.
-fn look(control: &Control, log: &Arc<Log>) -> Result<(), Failure> {
-    let records = Record::all()?;
+fn look(control: &Control, records: &mut Records, log: &Arc<Log>) -> Result<(), Failure> {
+    records.look()?;
     let domains = control.domains()?;
-    for record in records {
+    for record in records.seen() {
         let info = domains.iter().find(|info| Some(info.id) == record.dom_id());
-        if policy::decide(&record, info) == Deed::Nothing {
+        if policy::decide(record, info) == Deed::Nothing {
             continue;
         }
         let Some(lock) = Lock::try_take(record.uuid)? else { continue };
-        let (uuid, log) = (record.uuid, Arc::clone(log));
+        let (uuid, name, log) = (record.uuid, record.config.name.clone(), Arc::clone(log));
         thread::spawn(move || {
             if let Err(failure) = deeds::act(&lock, uuid, &log) {
-                log.line(format_args!("{}: {failure}", record.config.name));
+                log.line(format_args!("{name}: {failure}"));
             }
         });
     }
