@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `bench_linux PLACE`: what common kernel operations cost, as lines `bench ROW-PLACE UNIT VALUE`. Every row is repeated for at
-//! least a fifth of a second.
+//! `bench_linux PLACE [ROW]`: what common kernel operations cost, or one of them, as lines `bench ROW-PLACE UNIT VALUE`. Every row is
+//! repeated for at least a fifth of a second.
 #![forbid(unsafe_code)]
 
 use anyhow::{Context, Result, bail};
@@ -22,8 +22,22 @@ const FAULTS: u32 = 256;
 /// Processes that one shell starts.
 const FORKS: u32 = 20;
 
+/// What a row is called, and what it costs.
+type Row = (&'static str, fn() -> Result<Duration>);
+
+const ROWS: [Row; 8] = [
+    ("getpid", || each(1000, || keep(nix::unistd::getpid()))),
+    ("clock_gettime", || each(1000, || keep(Instant::now()))),
+    ("pipe", pipe),
+    ("signal", signal),
+    ("mmap-16-pages", || each(50, mmap)),
+    ("page-fault", || Ok(each(1, faults)? / FAULTS)),
+    ("fork-wait", || processes("( : )")),
+    ("fork-exec", || processes("/bin/true")),
+];
+
 fn main() -> Result<()> {
-    let place = std::env::args().nth(1).context("usage: bench_linux PLACE")?;
+    let place = std::env::args().nth(1).context("usage: bench_linux PLACE [ROW]")?;
     if place == "--echo" {
         return echo();
     }
@@ -31,15 +45,12 @@ fn main() -> Result<()> {
     let mut cpu = CpuSet::new();
     cpu.set(0)?;
     sched_setaffinity(Pid::from_raw(0), &cpu)?;
-    let say = |row: &str, took: Duration| println!("bench {row}-{place} us {:.4}", took.as_secs_f64() * 1e6);
-    say("getpid", each(1000, || keep(nix::unistd::getpid()))?);
-    say("clock_gettime", each(1000, || keep(Instant::now()))?);
-    say("pipe", pipe()?);
-    say("signal", signal()?);
-    say("mmap-16-pages", each(50, mmap)?);
-    say("page-fault", each(1, faults)? / FAULTS);
-    say("fork-wait", processes("( : )")?);
-    say("fork-exec", processes("/bin/true")?);
+    let wanted = std::env::args().nth(2);
+    for (row, cost) in ROWS {
+        if wanted.as_ref().is_none_or(|wanted| wanted == row) {
+            println!("bench {row}-{place} us {:.4}", cost()?.as_secs_f64() * 1e6);
+        }
+    }
     Ok(())
 }
 
