@@ -5,7 +5,6 @@
 use super::error::Error;
 use super::link::{self, Link};
 use super::nodes::Nodes;
-use super::permissions::Permission;
 use crate::wire::{Message, one_string, strings};
 use hypercalls::frame::Mfn;
 use hypercalls::ids::{DomId, Port};
@@ -626,87 +625,4 @@ pub(super) fn protocol(operation: &'static str, subject: &str, what: &'static st
 /// A decimal number with its NUL.
 pub(super) fn number(payload: &[u8]) -> Option<u32> {
     str::from_utf8(one_string(payload)?).ok()?.parse().ok()
-}
-
-/// Operations on the tree outside of a transaction: those of [`Nodes`].
-impl Client {
-    /// See [`Nodes::read`].
-    ///
-    /// # Errors
-    /// As for every request.
-    pub fn read(&self, path: &str) -> Result<Vec<u8>, Error> {
-        self.nodes().read(path)
-    }
-
-    /// See [`Nodes::read_text`].
-    ///
-    /// # Errors
-    /// As for every request.
-    pub fn read_text(&self, path: &str) -> Result<String, Error> {
-        self.nodes().read_text(path)
-    }
-
-    /// See [`Nodes::find_text`].
-    ///
-    /// # Errors
-    /// As for every request.
-    pub fn find_text(&self, path: &str) -> Result<Option<String>, Error> {
-        self.nodes().find_text(path)
-    }
-
-    /// See [`Nodes::write`].
-    ///
-    /// # Errors
-    /// As for every request.
-    pub fn write(&self, path: &str, value: impl AsRef<[u8]>) -> Result<(), Error> {
-        self.nodes().write(path, value)
-    }
-
-    /// See [`Nodes::mkdir`].
-    ///
-    /// # Errors
-    /// As for every request.
-    pub fn mkdir(&self, path: &str) -> Result<(), Error> {
-        self.nodes().mkdir(path)
-    }
-
-    /// See [`Nodes::rm`].
-    ///
-    /// # Errors
-    /// As for every request.
-    pub fn rm(&self, path: &str) -> Result<(), Error> {
-        self.nodes().rm(path)
-    }
-
-    /// See [`Nodes::list`].
-    ///
-    /// # Errors
-    /// As for every request.
-    pub fn list(&self, path: &str) -> Result<Vec<String>, Error> {
-        self.nodes().list(path)
-    }
-
-    /// See [`Nodes::exists`].
-    ///
-    /// # Errors
-    /// As for every request.
-    pub fn exists(&self, path: &str) -> Result<bool, Error> {
-        self.nodes().exists(path)
-    }
-
-    /// See [`Nodes::get_perms`].
-    ///
-    /// # Errors
-    /// As for every request.
-    pub fn get_perms(&self, path: &str) -> Result<Vec<Permission>, Error> {
-        self.nodes().get_perms(path)
-    }
-
-    /// See [`Nodes::set_perms`].
-    ///
-    /// # Errors
-    /// As for every request.
-    pub fn set_perms(&self, path: &str, perms: &[Permission]) -> Result<(), Error> {
-        self.nodes().set_perms(path, perms)
-    }
 }

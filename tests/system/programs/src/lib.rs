@@ -49,9 +49,12 @@ pub fn await_text(file: &Path, text: &str, end: Instant, pause: Duration) -> io:
             Err(error) => return Err(error),
         };
         if now.is_some() && now != seen {
-            seen = now;
-            if fs::read(file).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(text)) {
-                return Ok(true);
+            match fs::read(file) {
+                Ok(bytes) if String::from_utf8_lossy(&bytes).contains(text) => return Ok(true),
+                Ok(_) => seen = now,
+                // Renamed just now; the next look finds its successor.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
             }
         }
         if Instant::now() >= end {

@@ -35,8 +35,13 @@ fn main() -> ExitCode {
     let took = start.elapsed();
     println!("time {word} {:.4}", took.as_secs_f64());
     if let Some((file, text)) = awaited.filter(|_| status.success()) {
-        if !await_text(file.as_ref(), &text, start + PATIENCE, PAUSE).is_ok_and(|found| found) {
-            eprintln!("stopwatch: {file} has no '{text}'");
+        let why = match await_text(file.as_ref(), &text, start + PATIENCE, PAUSE) {
+            Ok(true) => None,
+            Ok(false) => Some(format!("has no '{text}'")),
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(why) = why {
+            eprintln!("stopwatch: {file}: {why}");
             return ExitCode::from(1);
         }
         println!("time {word}-until {:.4}", start.elapsed().as_secs_f64());
