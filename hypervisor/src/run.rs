@@ -176,7 +176,6 @@ pub(crate) fn put_on(cpu: &CpuLocal, vcpu: &Arc<Vcpu>, state: &mut VcpuState) {
     vcpu.on_cpu.store(true, Ordering::Release);
     vcpu.set_runstate(State::Running, now);
     switch::load(cpu, vcpu, state);
-    shared_info::update_time(vcpu);
     vcpu.pending.fetch_or(pending::RUNSTATE, Ordering::AcqRel);
 }
 

@@ -35,8 +35,9 @@ use crate::boot::memory_map::{Kind, MemoryMap, Region};
 use crate::boot::modules::BootInfo;
 use crate::domain::{firmware, host, pools};
 use crate::mm::{flush, frame_table, heap, host_pt};
+use crate::time::synchrony::{Side, Volley};
 use crate::x86::percpu::{self, CpuId, CpuLocal};
-use crate::x86::{apic, boot_image, context, cpu, idt, trampoline, uart, vector};
+use crate::x86::{apic, boot_image, context, cpu, idt, instr, trampoline, tsc, uart, vector};
 use crate::{console, ending, entry, sched, sync, time};
 
 /// From head.S, on the boot CPU: everything up to the first domain, then scheduling for ever.
@@ -133,6 +134,10 @@ fn dom0_map(map: &MemoryMap, acpi: &AcpiInfo) -> Vec<Region> {
 
 static RUN: AtomicBool = AtomicBool::new(false);
 static ONLINE: AtomicU32 = AtomicU32::new(0);
+/// Each new CPU's counter against the boot CPU's.
+static COUNTERS: Volley = Volley::new();
+/// How long a CPU may take from one step of its start to the next.
+const STEP_US: u64 = 2_000_000;
 
 /// Starts the other CPUs; how many there are in the end.
 fn start_others(options: &Options, acpi: &AcpiInfo, map: &MemoryMap) -> u32 {
@@ -157,6 +162,11 @@ fn start_others(options: &Options, acpi: &AcpiInfo, map: &MemoryMap) -> u32 {
     }
     host_pt::drop_identity();
     log::info!("{count} CPU{} online", if count == 1 { "" } else { "s" });
+    match (tsc::is_constant(), COUNTERS.is_in_step()) {
+        (true, true) => time::system::set_in_step(),
+        (false, _) => log::warn!("the TSC may change its rate: guests' programs ask their kernels for the time"),
+        (true, false) => log::warn!("the CPUs' TSCs differ: guests' programs ask their kernels for the time"),
+    }
     count
 }
 
@@ -170,7 +180,21 @@ fn start_one(index: u32, apic_id: u32, page: u8) -> bool {
     memory::map_window(local);
     trampoline::post(local);
     let hz = time::system::clock().hz();
-    smp::start_cpu(apic_id, page, hz) && smp::wait_until(|| ONLINE.load(Ordering::Acquire) == index, 2_000_000, hz)
+    if !smp::start_cpu(apic_id, page, hz) {
+        return false;
+    }
+    compare_counters(Side::First);
+    smp::wait_until(|| ONLINE.load(Ordering::Acquire) == index, STEP_US, hz)
+}
+
+/// The boot CPU and one that has just started see whether their counters read the same.
+fn compare_counters(side: Side) {
+    let end = time::system::now_ns() + STEP_US * 1000;
+    let wait = || {
+        instr::pause();
+        time::system::now_ns() < end
+    };
+    COUNTERS.play(side, instr::rdtsc_ordered, wait);
 }
 
 /// Another CPU has started, on its own stack.
@@ -181,6 +205,7 @@ pub(crate) fn start_secondary(index: u32) -> ! {
     apic::init_cpu(vector::APIC_SPURIOUS, vector::APIC_ERROR);
     apic::timer_init(vector::TIMER, time::system::timer_mode());
     percpu::publish(local);
+    compare_counters(Side::Second);
     ONLINE.store(index, Ordering::Release);
     while !RUN.load(Ordering::Acquire) {
         sync::relax();

@@ -100,7 +100,7 @@ pub(crate) fn add_vcpus(domain: &DomainRef, budget: &mut Budget) -> Result<Resul
         vcpu.update_affinity();
         units::register(&vcpu);
         if id < LEGACY_MAX_VCPUS {
-            shared_info::update_time(&vcpu);
+            shared_info::write_time_info(&vcpu);
         }
     }
     Ok(Ok(()))

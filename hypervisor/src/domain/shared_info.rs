@@ -12,9 +12,7 @@ use crate::domain::Domain;
 use crate::domain::vcpu::{Vcpu, pending};
 use crate::mm::guest_access;
 use crate::mm::map;
-use crate::time::guest_time::{self, GuestTime};
-use crate::time::{self};
-use crate::x86::instr;
+use crate::time::{self, guest_time};
 
 /// Offsets in shared_info.
 const WC_VERSION: usize = 0xc00;
@@ -36,9 +34,9 @@ pub(crate) fn mask_upcalls(domain: &Domain) {
     }
 }
 
-/// Writes the vCPU's vcpu_time_info from this CPU's counter; the guest may read at any moment.
-pub(crate) fn update_time(vcpu: &Vcpu) {
-    let time = GuestTime::sample(time::system::clock(), instr::rdtsc_ordered());
+/// Writes the vCPU's vcpu_time_info into a new vcpu_info, where it stays as it is. The guest may read at any moment.
+pub(crate) fn write_time_info(vcpu: &Vcpu) {
+    let time = time::system::guest_time();
     let info = vcpu.info();
     let version = info.word(TIME);
     let old = version.load(Ordering::Relaxed);

@@ -232,7 +232,11 @@ fn register_vcpu_info(cx: &Cx<'_>, vcpu: &Arc<Vcpu>, arg: GuestHandle<VcpuRegist
         copy_info(vcpu, had_info, &page, op.offset);
         *slot = Some(page);
     }
-    events::move_vcpu_info(vcpu, op.mfn.to_addr().saturating_add(op.offset.into()))
+    events::move_vcpu_info(vcpu, op.mfn.to_addr().saturating_add(op.offset.into()))?;
+    if !had_info {
+        shared_info::write_time_info(vcpu);
+    }
+    Ok(())
 }
 
 /// The new place starts as the old one was; without an old one zeroed, events masked.

@@ -53,7 +53,7 @@ impl TscScale {
 }
 
 /// System time: nanoseconds since the hypervisor's boot, one zero for all CPUs and domains. Counters are synchronous across CPUs on
-/// every machine whose TSC is invariant, and under emulators.
+/// every machine whose TSC is invariant, and under emulators; [`super::synchrony`] looks whether they are.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Clock {
     scale: TscScale,
@@ -70,6 +70,11 @@ impl Clock {
     /// Ticks per second.
     pub(crate) const fn hz(&self) -> u64 {
         self.hz
+    }
+
+    /// The counter's value when this clock read zero, for guests.
+    pub(crate) const fn boot_tsc(&self) -> u64 {
+        self.boot_tsc
     }
 
     /// The scale, for guests.

@@ -3,8 +3,10 @@
 #![forbid(unsafe_code)]
 
 use super::clock::Clock;
+use hypercalls::shared_info::TimeFlags;
 
-/// What a guest computes its clock from.
+/// What a guest computes its clock from. The same for all vCPUs at all times: wherever a guest reads the counter, it gets [`Clock::at`]
+/// of it to the nanosecond, so a clock that has been read on one CPU is never ahead of another CPU's.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct GuestTime {
     /// Counter value at `system_time`.
@@ -15,20 +17,20 @@ pub(crate) struct GuestTime {
     pub(crate) tsc_to_system_mul: u32,
     /// Shift applied to the tick difference.
     pub(crate) tsc_shift: i8,
-    /// `XEN_PVCLOCK_*`; zero: a guest clamps its clock across vCPUs by itself.
-    pub(crate) flags: u8,
+    /// Without [`TimeFlags::TSC_STABLE`] a guest clamps its clock across vCPUs by itself, and its programs ask its kernel for the time.
+    pub(crate) flags: TimeFlags,
 }
 
 impl GuestTime {
-    /// The values at a counter reading of the vCPU's CPU.
-    pub(crate) fn sample(clock: &Clock, tsc: u64) -> Self {
+    /// The values for guests of a clock; `in_step`: whether it reads the same on all CPUs.
+    pub(crate) fn of(clock: &Clock, in_step: bool) -> Self {
         let scale = clock.scale();
         Self {
-            tsc_timestamp: tsc,
-            system_time: clock.at(tsc),
+            tsc_timestamp: clock.boot_tsc(),
+            system_time: 0,
             tsc_to_system_mul: scale.multiplier,
             tsc_shift: scale.shift,
-            flags: 0,
+            flags: if in_step { TimeFlags::TSC_STABLE } else { TimeFlags::empty() },
         }
     }
 
@@ -36,7 +38,7 @@ impl GuestTime {
     /// flags. Written one by one between the two versions.
     pub(crate) fn words(&self) -> [u64; 3] {
         let [shift] = self.tsc_shift.to_le_bytes();
-        let scale = u64::from(self.tsc_to_system_mul) | u64::from(shift) << 32 | u64::from(self.flags) << 40;
+        let scale = u64::from(self.tsc_to_system_mul) | u64::from(shift) << 32 | u64::from(self.flags.bits()) << 40;
         [self.tsc_timestamp, self.system_time, scale]
     }
 }
@@ -62,11 +64,20 @@ mod tests {
 
     #[test]
     fn a_guest_sees_our_time() {
+        for hz in [999_999_999, 2_600_000_000, 4_123_456_789] {
+            let clock = Clock::new(hz, 1000).unwrap();
+            let words = GuestTime::of(&clock, true).words();
+            for later in [1000, 1001, 5_000_001_000, 86_400 * 365 * 30 * hz] {
+                assert_eq!(guest_reads(words, later), clock.at(later), "{later} ticks at {hz} Hz");
+            }
+        }
+    }
+
+    #[test]
+    fn counters_that_differ_are_not_called_stable() {
         let clock = Clock::new(2_600_000_000, 1000).unwrap();
-        let words = GuestTime::sample(&clock, 5_000_001_000).words();
-        let later = 5_000_001_000 + 2_600_000_000;
-        assert!(guest_reads(words, later).abs_diff(clock.at(later)) <= 1);
-        assert_eq!(words[1], clock.at(5_000_001_000));
+        let flags = |in_step| GuestTime::of(&clock, in_step).words()[2] >> 40;
+        assert_eq!((flags(true), flags(false)), (1, 0));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 pub(crate) mod clock;
 pub(crate) mod deadline;
 pub(crate) mod guest_time;
+pub(crate) mod synchrony;
 pub(crate) mod system;
 pub(crate) mod timer;
 pub(crate) mod wallclock;

@@ -5,6 +5,7 @@
 use super::{
     clock::Clock,
     deadline,
+    guest_time::GuestTime,
     timer::{Earliest, TimerId, TimerQueue},
     wallclock::Wallclock,
 };
@@ -17,9 +18,11 @@ use crate::{
         percpu::{self, CpuId},
     },
 };
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 static CLOCK: spin::Once<Clock> = spin::Once::new();
+/// Whether the clock is known to read the same on all CPUs.
+static IN_STEP: AtomicBool = AtomicBool::new(false);
 static TIMER_MODE: spin::Once<TimerMode> = spin::Once::new();
 static WALLCLOCK: SpinLock<Option<Wallclock>> = SpinLock::new(Rank::TimerQueue, None);
 static QUEUES: [SpinLock<TimerQueue>; MAX_CPUS] =
@@ -37,6 +40,16 @@ pub(crate) fn init(clock: Clock, mode: TimerMode) {
 /// The system clock. Before [`init`] there is none: that is a bug in the boot order.
 pub(crate) fn clock() -> &'static Clock {
     CLOCK.get().expect("the clock is started before anybody asks for the time")
+}
+
+/// From now on guests are told that the clock reads the same on all CPUs. Before there are any.
+pub(crate) fn set_in_step() {
+    IN_STEP.store(true, Ordering::Relaxed);
+}
+
+/// What guests compute the clock from.
+pub(crate) fn guest_time() -> GuestTime {
+    GuestTime::of(clock(), IN_STEP.load(Ordering::Relaxed))
 }
 
 /// System time now, nanoseconds; zero before [`init`], so that early log lines can have a stamp.

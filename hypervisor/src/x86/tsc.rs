@@ -4,7 +4,7 @@
 
 use super::{
     hpet::Hpet,
-    instr::{pause, rdtsc_ordered},
+    instr::{cpuid, pause, rdtsc_ordered},
     pit,
     pm_timer::{self, PmTimer},
 };
@@ -27,6 +27,15 @@ pub(crate) struct Calibration {
     pub(crate) hz: u64,
     /// What it was measured against.
     pub(crate) reference: Reference,
+}
+
+/// Does the TSC always run at one rate? The CPU says so (invariant TSC, SDM vol. 3B 18.17.1); that of a virtual machine, which may not, does as long
+/// as the machine stays where it is.
+pub(crate) fn is_constant() -> bool {
+    const INVARIANT: u32 = 1 << 8;
+    const HYPERVISOR: u32 = 1 << 31;
+    let power = if cpuid(0x8000_0000, 0).eax >= 0x8000_0007 { cpuid(0x8000_0007, 0).edx } else { 0 };
+    power & INVARIANT != 0 || cpuid(1, 0).ecx & HYPERVISOR != 0
 }
 
 /// Length of one measurement: long enough that a microsecond's error at either end is under 0.01 %.

@@ -191,6 +191,13 @@ pub fn tsc() -> u64 {
     u64::from(high) << 32 | u64::from(low)
 }
 
+/// The same, read after everything that comes before.
+pub fn tsc_ordered() -> u64 {
+    // SAFETY: a fence; no `nomem`, so that the compiler keeps it in its place.
+    unsafe { asm!("lfence", options(nostack)) };
+    tsc()
+}
+
 /// Ticks of `operations` calls of `operation` in a loop.
 #[inline(always)]
 pub fn time(operations: u64, mut operation: impl FnMut()) -> u64 {

@@ -65,6 +65,13 @@ pub fn xen_version<T: ?Sized>(cmd: u64, arg: &mut T) -> i64 {
     op(abi::HC_XEN_VERSION, cmd, arg)
 }
 
+/// Is this not Xen but Xenolith, of which more is asked in places?
+pub fn is_xenolith() -> bool {
+    const EXTRAVERSION: u64 = 1;
+    let mut extra = [0_u8; 16];
+    xen_version(EXTRAVERSION, &mut extra) == 0 && extra.starts_with(b"-xenolith")
+}
+
 /// `physdev_op`.
 pub fn physdev_op<T: ?Sized>(cmd: u64, arg: &mut T) -> i64 {
     op(abi::HC_PHYSDEV_OP, cmd, arg)

@@ -2,7 +2,8 @@
 //! System time by the paravirtual clock, and timers.
 #![forbid(unsafe_code)]
 
-use crate::{abi, event, hypercall, memory, trap};
+pub use crate::bench::tsc_ordered as tsc;
+use crate::{abi, event, hypercall, memory};
 
 /// One consistent copy of a vcpu_time_info.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,13 +18,8 @@ pub struct TimeInfo {
     pub mul: u32,
     /// Shift before multiplying.
     pub shift: i8,
-}
-
-/// The time-stamp counter.
-pub fn tsc() -> u64 {
-    // rdtsc
-    let trap = trap::run(&[0x0f, 0x31]);
-    trap.frame.rdx << 32 | trap.frame.rax & 0xffff_ffff
+    /// `XEN_PVCLOCK_*`.
+    pub flags: u8,
 }
 
 /// Copies the time information of the vcpu_info at `info`.
@@ -36,6 +32,7 @@ pub fn time_info(info: u64) -> TimeInfo {
             system_ns: memory::read64(info + 0x30),
             mul: memory::read32(info + 0x38),
             shift: memory::read8(info + 0x3c) as i8,
+            flags: memory::read8(info + 0x3d),
         };
         if version & 1 == 0 && memory::read32(info + 0x20) == version {
             return copy;

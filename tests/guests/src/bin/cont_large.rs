@@ -8,13 +8,12 @@
 use guest_rt::abi::DOMID_SELF;
 use guest_rt::control::{createdomain, domctl};
 use guest_rt::grant::{self, Side};
-use guest_rt::hypercall::{addr, call, event_channel_op, grant_table_op, memory_op, xen_version};
+use guest_rt::hypercall::{addr, call, event_channel_op, grant_table_op, is_xenolith, memory_op};
 use guest_rt::memory::{self, PAGE, Page, RO, RW, m2p, mmuext, p2m};
 use guest_rt::{abi, check, check_eq, event, guest_main, step};
 
 guest_main!(main);
 
-const XENVER_EXTRAVERSION: u64 = 1;
 /// Of domctl.
 const DESTROYDOMAIN: u64 = 2;
 const GETDOMAININFO: u64 = 5;
@@ -92,14 +91,6 @@ fn reserve(cmd: u64, list: u64, count: u64, order: u64) -> u64 {
     memory_op(cmd, &mut [list, count, order, DOMID_SELF]) as u64
 }
 
-/// Xen gives a domain back what it had, as it was; Xenolith's pages are always full of zeros.
-fn zeros_are_promised() -> bool {
-    let mut extra = [0u8; 16];
-    let result = xen_version(XENVER_EXTRAVERSION, &mut extra);
-    check_eq!(result, 0, "extraversion");
-    extra.starts_with(b"-xenolith")
-}
-
 /// Every page of the extent at `mfn` through a window: are they full of `old`, if that is promised, and now of `new`?
 fn refill(window: Page, mfn: u64, old: Option<u64>, new: u64) {
     for frame in mfn..mfn + LARGE {
@@ -115,7 +106,8 @@ fn refill(window: Page, mfn: u64, old: Option<u64>, new: u64) {
 /// Two extents of 2 MiB come, are written to and go, twice: they come full of zeros.
 fn extents() {
     let first = memory::start_info_word(memory::start_info::NR_PAGES) - 3 * LARGE;
-    let zero = zeros_are_promised().then_some(0);
+    // Xen gives a domain back what it had, as it was; Xenolith's pages are always full of zeros.
+    let zero = is_xenolith().then_some(0);
     let list = memory::alloc_many(4);
     let window = memory::alloc();
     for index in 0..2 * LARGE {
@@ -156,7 +148,7 @@ fn exchange() {
         check_eq!((result, arg[8]), (0, count), "{count} of order {order} for {to_count} of order {to_order}");
     };
     swap(singles, LARGE, 0, large, 1, LARGE_ORDER);
-    refill(window, large.word(0), zeros_are_promised().then_some(0), 0x77);
+    refill(window, large.word(0), is_xenolith().then_some(0), 0x77);
     for index in 0..LARGE {
         singles.set(index, first + index);
     }
