@@ -62,6 +62,8 @@ impl Volley {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
     use std::time::Instant;
 
