@@ -150,7 +150,8 @@ impl KernelImage {
         runs: &[Run],
         mut write: impl FnMut(&Run, &[u8]) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), LoadError<E>> {
-        let mut buffer = vec![0; CHUNK];
+        // No longer than needed: memory that is touched for the first time costs more than what is done with it.
+        let mut buffer = vec![0; runs.iter().map(|run| run.len).max().unwrap_or(0)];
         for run in runs {
             let room = buffer.get_mut(..run.len).unwrap_or_default();
             match &self.source {
@@ -240,7 +241,7 @@ pub(crate) fn content_key(file: &File, cache: Option<&Cache>) -> io::Result<Key>
 
 fn hash(file: &File) -> io::Result<Key> {
     let mut hasher = blake3::Hasher::new();
-    let mut buffer = vec![0; 256 << 10];
+    let mut buffer = vec![0; 64 << 10];
     let mut offset = 0;
     loop {
         let got = std::os::unix::fs::FileExt::read_at(file, &mut buffer, offset)?;
