@@ -27,3 +27,4 @@ pub use info::DomainInfo;
 pub use page_tables::Level;
 pub use vcpu::{Affinity, Share, VcpuInfo};
 pub use version::Version;
+pub use xen_sys::ForeignMapping;

@@ -76,6 +76,7 @@ impl Prepared {
         let mut page = [0; PAGE_SIZE];
         start_info::write(plan, &params, &mut page).map_err(|error| image_error(Step::Load, error))?;
         memory.write(plan.start_info.to_addr(), &page).map_err(failed)?;
+        memory.unmap();
         Ok((store, console))
     }
 

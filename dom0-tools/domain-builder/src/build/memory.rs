@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #![forbid(unsafe_code)]
-//! A new guest's memory: its frames, and writing to them through mappings that last no longer than a batch.
+//! A new guest's memory: its frames, and writing to them through a mapping that moves along.
 
 use std::collections::HashSet;
+use std::io;
 
 use hypercalls::mmu::{MmuextCmd, MmuextOp};
 use hypercalls::{DomId, HypercallNumber, Mfn, PAGE_SHIFT, PAGE_SIZE, Pfn};
-use xen_control::{Control, ControlError};
+use xen_control::{Control, ControlError, ForeignMapping};
 use zerocopy::IntoBytes;
 
 use crate::kernel::is_zero;
@@ -14,8 +15,9 @@ use crate::kernel::is_zero;
 /// Pages of a 2 MiB extent, and its order.
 const LARGE: u64 = 512;
 const LARGE_ORDER: u32 = 9;
-/// Pages one mapping has at most.
+/// Pages the mapping has at most, and at least: what is written next often lies close behind, and a mapping costs more than its pages.
 const WINDOW: usize = 1024;
+const SMALL_WINDOW: usize = 64;
 /// Frames one hypercall clears at most.
 const CLEARED_AT_ONCE: usize = 4096;
 
@@ -27,6 +29,23 @@ pub(crate) struct GuestMemory<'a> {
     frames: Vec<Mfn>,
     /// Frames that were cleared because only a part of them is written.
     cleared: HashSet<Pfn>,
+    window: Option<Window>,
+}
+
+/// Some of the frames, mapped.
+#[derive(Debug)]
+struct Window {
+    first: Pfn,
+    pages: usize,
+    mapping: ForeignMapping,
+}
+
+impl Window {
+    /// Which of its pages that is.
+    fn page(&self, pfn: Pfn) -> Option<usize> {
+        let page = usize::try_from(pfn.raw().checked_sub(self.first.raw())?).ok()?;
+        (page < self.pages).then_some(page)
+    }
 }
 
 /// Why a guest's memory could not be had or written.
@@ -82,7 +101,7 @@ impl<'a> GuestMemory<'a> {
                 return Err(MemoryError::Cancelled);
             }
         }
-        Ok(Self { control, domain, frames, cleared: HashSet::new() })
+        Ok(Self { control, domain, frames, cleared: HashSet::new(), window: None })
     }
 
     /// The machine frame of one of the guest's; [`Mfn::INVALID`] past its end.
@@ -156,18 +175,42 @@ impl<'a> GuestMemory<'a> {
         }
         self.clear(&zero)?;
         self.clear_partial(partial)?;
-        for some in pieces.chunks(WINDOW) {
-            let frames: Vec<Mfn> = some.iter().map(|(pfn, ..)| self.mfn(*pfn)).collect();
-            let window = self.control.map(self.domain, &frames, true)?;
-            for (page, (_, offset, data)) in some.iter().enumerate() {
-                window.write(page * PAGE_SIZE + offset, data).map_err(|error| ControlError {
-                    operation: "write to a domain's memory",
-                    domain: Some(self.domain),
-                    detail: None,
-                    error: error.into(),
-                })?;
-            }
+        let end = Pfn::from_addr(at.saturating_sub(1)).raw().saturating_add(1);
+        for (pfn, offset, data) in pieces {
+            let (mapping, page) = self.mapped(pfn, end)?;
+            mapping.write(page * PAGE_SIZE + offset, data).map_err(|error| ControlError {
+                operation: "write to a domain's memory",
+                domain: Some(self.domain),
+                detail: None,
+                error: error.into(),
+            })?;
         }
         Ok(())
+    }
+
+    /// A mapping with that frame in it, and its place there; the frames up to `end` are wanted next.
+    fn mapped(&mut self, pfn: Pfn, end: u64) -> Result<(&ForeignMapping, usize)> {
+        if self.window.as_ref().is_none_or(|window| window.page(pfn).is_none()) {
+            self.unmap();
+            let wanted = usize::try_from(end.saturating_sub(pfn.raw())).unwrap_or(WINDOW).clamp(SMALL_WINDOW, WINDOW);
+            let first = usize::try_from(pfn.raw()).unwrap_or(usize::MAX);
+            let frames = self.frames.get(first..).unwrap_or_default();
+            let frames = frames.get(..wanted).unwrap_or(frames);
+            let mapping = self.control.map(self.domain, frames, true)?;
+            self.window = Some(Window { first: pfn, pages: frames.len(), mapping });
+        }
+        let outside = || ControlError {
+            operation: "write to a domain's memory",
+            domain: Some(self.domain),
+            detail: Some(format!("frame {:#x} of {}", pfn.raw(), self.frames.len())),
+            error: io::ErrorKind::InvalidInput.into(),
+        };
+        let window = self.window.as_ref().and_then(|window| Some((&window.mapping, window.page(pfn)?)));
+        Ok(window.ok_or_else(outside)?)
+    }
+
+    /// Ends the mapping: frames that somebody can write to do not become page tables.
+    pub(crate) fn unmap(&mut self) {
+        self.window = None;
     }
 }

@@ -6,7 +6,9 @@ use super::queue::Queue;
 use super::record::Progress;
 use super::ring::{Broken, Ring};
 use hypercalls::ids::{DomId, Port};
-use std::io::{self, ErrorKind, Read};
+use rustix::io::Errno;
+use std::io;
+use std::mem::MaybeUninit;
 use std::ops::Deref;
 use std::os::unix::net::UnixStream;
 use xen_sys::{ForeignMapping, GrantMapping, SharedMemory};
@@ -151,7 +153,9 @@ impl Peer {
 
     /// Reads more; says whether there was anything.
     pub(crate) fn fill(&mut self) -> Result<bool, Ended> {
-        let mut part = [0; 8192];
+        // Not filled with zeros: that would take longer than the reading.
+        let mut part = [MaybeUninit::uninit(); 8192];
+        let size = part.len();
         let got = match &mut self.link {
             Link::Ring(own) => {
                 let bytes = own.ring.take(usize::MAX)?;
@@ -159,19 +163,19 @@ impl Peer {
                 return Ok(!bytes.is_empty());
             }
             Link::Socket(_) if self.drained => return Ok(false),
-            Link::Socket(socket) => socket.read(&mut part),
+            Link::Socket(socket) => rustix::io::read(socket, &mut part),
         };
         match got {
-            Ok(0) => Err(Ended::Closed),
-            Ok(got) => {
-                self.input.extend_from_slice(part.get(..got).unwrap_or_default());
-                self.drained = got < part.len() && !self.hung_up;
+            Ok(([], _)) => Err(Ended::Closed),
+            Ok((got, _)) => {
+                self.input.extend_from_slice(got);
+                self.drained = got.len() < size && !self.hung_up;
                 Ok(true)
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
+            Err(Errno::AGAIN) => Ok(false),
             // It is tried again in the next turn.
-            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(true),
-            Err(error) => Err(Ended::Failed(error)),
+            Err(Errno::INTR) => Ok(true),
+            Err(error) => Err(Ended::Failed(error.into())),
         }
     }
 
@@ -204,8 +208,8 @@ impl Peer {
                     let part = self.queue.next(65_536);
                     match rustix::net::send(&*socket, &part, rustix::net::SendFlags::NOSIGNAL) {
                         Ok(sent) => self.queue.advance(sent),
-                        Err(rustix::io::Errno::INTR) => {}
-                        Err(rustix::io::Errno::AGAIN) => {
+                        Err(Errno::INTR) => {}
+                        Err(Errno::AGAIN) => {
                             self.blocked = true;
                             break;
                         }
