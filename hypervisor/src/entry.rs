@@ -16,6 +16,7 @@ use crate::domain::end;
 use crate::domain::vcpu::{Vcpu, VcpuState};
 use crate::hypercall::dispatch;
 use crate::irq;
+use crate::keys;
 use crate::latency;
 use crate::mm::flush;
 use crate::pv::{crash, iret, segment, traps};
@@ -265,7 +266,10 @@ fn interrupt(cpu: &CpuLocal, vector: u8) {
             ipi::raise(cpu, softirq::TIMER);
         }
         irq::Action::Flush => flush::poll(),
-        irq::Action::Kick => end::interrupted(),
+        irq::Action::Kick => {
+            end::interrupted();
+            keys::interrupted(cpu);
+        }
         irq::Action::Nothing => {}
         irq::Action::Serial => ipi::raise(cpu, softirq::SERIAL),
         irq::Action::Guest(owner) => irq::guest::interrupt(owner),

@@ -70,17 +70,27 @@ mod measured {
         }
     }
 
-    /// How long all stretches so far were, on all CPUs together, what the counter says now, and what most of it was since the last time.
-    pub(crate) fn print() {
-        let total: u64 = TOTAL.iter().map(|total| total.load(Ordering::Relaxed)).sum();
-        console::line(format_args!("latency-total {total} of {}", instr::rdtsc()));
-        let all: u64 = SUMS.iter().map(|[ticks, _]| ticks.load(Ordering::Relaxed)).sum();
-        for (kind, sums) in SUMS.iter().enumerate() {
+    /// How much of all that there was since the last time is worth a line.
+    static WORTH: AtomicU64 = AtomicU64::new(0);
+
+    /// Prints how long all stretches so far were, on all CPUs together, and what the counter says now; then, line by line, what most of it
+    /// was since the last time. `next` is the kind to go on with; says whether there is another line.
+    pub(crate) fn print(next: &mut u32) -> bool {
+        if *next == 0 {
+            let total: u64 = TOTAL.iter().map(|total| total.load(Ordering::Relaxed)).sum();
+            console::line(format_args!("latency-total {total} of {}", instr::rdtsc()));
+            let all: u64 = SUMS.iter().map(|[ticks, _]| ticks.load(Ordering::Relaxed)).sum();
+            WORTH.store(all / 100, Ordering::Relaxed);
+        }
+        for (kind, sums) in SUMS.iter().enumerate().skip(*next as usize) {
+            *next += 1;
             let [ticks, count] = sums.each_ref().map(|sum| sum.swap(0, Ordering::Relaxed));
-            if ticks > all / 100 {
+            if ticks > WORTH.load(Ordering::Relaxed) {
                 console::line(format_args!("latency-sum {ticks} in {count} of {}", Name(kind)));
+                return true;
             }
         }
+        false
     }
 
     /// A kind by its number.

@@ -62,7 +62,10 @@ pub(crate) fn softirqs(cpu: &CpuLocal) -> bool {
     }
     events::console_output();
     if bits & softirq::SERIAL != 0 {
-        events::console_input(keys::handle);
+        events::console_input(keys::typed);
+    }
+    if bits & softirq::KEYS != 0 {
+        keys::go_on(cpu);
     }
     bits & (softirq::SCHEDULE | softirq::TIMER) != 0
 }

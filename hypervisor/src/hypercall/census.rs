@@ -129,9 +129,10 @@ static FAMILIES: [&Family; 14] = [
     &ABSENT,
 ];
 
-/// Debug key `p`.
-pub(crate) fn print() {
-    FAMILIES.iter().flat_map(|family| family.lines()).for_each(|text| line(format_args!("  {text}")));
+/// Prints a line of debug key `p`; `false`: there is none of that number.
+pub(crate) fn print(number: usize) -> bool {
+    let text = FAMILIES.iter().flat_map(|family| family.lines()).nth(number);
+    text.inspect(|text| line(format_args!("  {text}"))).is_some()
 }
 
 #[cfg(test)]

@@ -5,18 +5,22 @@
 
 mod usage;
 
-use core::sync::atomic::Ordering;
+use alloc::collections::{BTreeMap, VecDeque};
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use event_channels::StatusKind;
-use hypercalls::ids::{DomId, Pirq, Port};
+use hypercalls::ids::{DomId, Pirq, Port, VcpuId};
 
+use crate::budget::{Budget, Preempted};
 use crate::console::line;
 use crate::domain::vcpu::{Vcpu, pause, pending};
-use crate::domain::{DomainRef, table};
+use crate::domain::{Domain, DomainRef, table};
 use crate::hypercall::census;
 use crate::mm::{frame_table, heap};
 use crate::pv::crash_report;
-use crate::x86::{instr, percpu};
+use crate::sync::{Rank, SpinLock};
+use crate::x86::percpu::CpuLocal;
+use crate::x86::{instr, ipi, percpu};
 use crate::{ending, sched, time};
 
 struct Key {
@@ -24,15 +28,16 @@ struct Key {
     what: &'static str,
     /// `*` runs it too: it only prints.
     prints: bool,
-    run: fn(),
+    /// Does the next bit of it, a line or two; says whether there is more. Called without locks but that of the keys.
+    step: fn(&mut Progress) -> bool,
 }
 
-const fn key(letter: char, what: &'static str, run: fn()) -> Key {
-    Key { letter, what, prints: true, run }
+const fn key(letter: char, what: &'static str, step: fn(&mut Progress) -> bool) -> Key {
+    Key { letter, what, prints: true, step }
 }
 
-const KEYS: &[Key] = &[
-    Key { prints: false, ..key('*', "print everything", everything) },
+static KEYS: &[Key] = &[
+    Key { prints: false, ..key('*', "print everything", |_| false) },
     key('0', "dom0's registers", dom0_registers),
     key('I', "interrupt counts of CPUs", interrupt_counts),
     Key { prints: false, ..key('R', "reboot the machine", reboot) },
@@ -45,66 +50,174 @@ const KEYS: &[Key] = &[
     key('m', "memory", memory),
     key('n', "NMI counts", nmis),
     #[cfg(feature = "latency")]
-    key('o', "time in the hypervisor", crate::latency::print),
-    key('p', "what programs asked for", census::print),
+    key('o', "time in the hypervisor", |progress| crate::latency::print(&mut progress.major)),
+    key('p', "what programs asked for", census),
     key('q', "domains and vCPUs", domains),
     key('r', "run queues", run_queues),
     key('t', "time", clock),
 ];
 
-/// Does what a key stands for; an unknown key is named. Called without locks.
-pub(crate) fn handle(letter: char) {
-    match KEYS.iter().find(|key| key.letter == letter) {
-        Some(key) => run(key),
-        // What terminals send on their own is not worth a line.
-        None if letter.is_ascii_graphic() => line(format_args!("'{letter}' is no debug key; 'h' lists them")),
-        None => {}
+/// How far the key in front has come. What the numbers count is the key's own business; both are zero when it begins.
+#[derive(Debug, Default)]
+struct Progress {
+    major: u32,
+    minor: u32,
+    owners: BTreeMap<u16, usage::Frames>,
+}
+
+/// Keys that were pressed and are not done yet, the one in front perhaps in part: printing takes longer than interrupts may wait.
+struct Queue {
+    keys: VecDeque<&'static Key>,
+    begun: bool,
+    progress: Progress,
+    pressed: u64,
+}
+
+static QUEUE: SpinLock<Queue> = SpinLock::new(
+    Rank::DebugKeys,
+    Queue {
+        keys: VecDeque::new(),
+        begun: false,
+        progress: Progress { major: 0, minor: 0, owners: BTreeMap::new() },
+        pressed: 0,
+    },
+);
+/// How many keys are done, of all that were pressed: the newest of those in the queue has the number [`Queue::pressed`].
+static DONE: AtomicU64 = AtomicU64::new(0);
+static PRESSED: AtomicU64 = AtomicU64::new(0);
+/// Keys that wait at most.
+const LONGEST: usize = 256;
+/// Budget of a step: two lines, or as many frames.
+const STEP: u32 = 256;
+
+/// Puts a key into the queue; an unknown one is named. Returns its number for [`is_done`]: of one that is not taken, the last one's.
+pub(crate) fn press(letter: char) -> u64 {
+    let mut queue = QUEUE.lock();
+    let all =
+        KEYS.iter().filter(|key| if letter == '*' { key.prints || key.letter == '*' } else { key.letter == letter });
+    for key in all {
+        if queue.keys.len() < LONGEST {
+            queue.keys.push_back(key);
+            queue.pressed += 1;
+        }
+    }
+    // What terminals send on their own is not worth a line.
+    if letter.is_ascii_graphic() && KEYS.iter().all(|key| key.letter != letter) {
+        line(format_args!("'{letter}' is no debug key; 'h' lists them"));
+    }
+    PRESSED.store(queue.pressed, Ordering::Release);
+    queue.pressed
+}
+
+/// Somebody typed a key: this CPU does what it stands for between other things.
+pub(crate) fn typed(letter: char) {
+    press(letter);
+    ipi::kick(percpu::this());
+}
+
+/// Is that the number of a key that was pressed?
+pub(crate) fn is_pressed(number: u64) -> bool {
+    (1..=PRESSED.load(Ordering::Acquire)).contains(&number)
+}
+
+/// Is that key done, and all before it?
+pub(crate) fn is_done(number: u64) -> bool {
+    DONE.load(Ordering::Acquire) >= number
+}
+
+/// An interrupt makes this CPU look whether there is something to do.
+pub(crate) fn interrupted(cpu: &CpuLocal) {
+    if !is_done(PRESSED.load(Ordering::Acquire)) {
+        cpu.softirqs.fetch_or(percpu::softirq::KEYS, Ordering::AcqRel);
     }
 }
 
-fn run(key: &Key) {
-    line(format_args!("'{}' pressed: {} (now {} ms)", key.letter, key.what, time::system::now_ns() / 1_000_000));
-    (key.run)();
-}
-
-fn everything() {
-    for key in KEYS.iter().filter(|key| key.prints) {
-        run(key);
+/// Goes on with what is left for as long as interrupts may wait, and comes back after them. Without locks.
+pub(crate) fn go_on(cpu: &CpuLocal) {
+    if work(&mut Budget::new()).is_err() {
+        ipi::kick(cpu);
     }
 }
 
-fn help() {
-    for key in KEYS {
-        line(format_args!(" key '{}': {}", key.letter, key.what));
+/// Does what was pressed, in order. Preempted: some is left, or another CPU is at it. Without locks.
+pub(crate) fn work(budget: &mut Budget) -> Result<(), Preempted> {
+    loop {
+        budget.spend(STEP)?;
+        let mut queue = QUEUE.try_lock().ok_or(Preempted)?;
+        let Some(key) = queue.keys.front().copied() else { return Ok(()) };
+        if !core::mem::replace(&mut queue.begun, true) {
+            let now = time::system::now_ns() / 1_000_000;
+            line(format_args!("'{}' pressed: {} (now {now} ms)", key.letter, key.what));
+        }
+        if !(key.step)(&mut queue.progress) {
+            queue.keys.pop_front();
+            queue.begun = false;
+            queue.progress = Progress::default();
+            DONE.fetch_add(1, Ordering::AcqRel);
+        }
     }
 }
 
-fn reboot() {
+/// Prints the next bit of domains, one after another. `part` prints the given part of a domain and says whether there is another;
+/// `first` comes before all.
+fn of_domains(progress: &mut Progress, first: impl FnOnce(), part: impl FnOnce(&DomainRef, u32) -> bool) -> bool {
+    let from = u16::try_from(progress.major).ok().map(DomId::new);
+    if (progress.major, progress.minor) == (0, 0) {
+        first();
+    }
+    let Some(domain) = from.and_then(table::find_from) else { return false };
+    let number = domain.id.raw().into();
+    let this = if number == progress.major { progress.minor } else { 0 };
+    (progress.major, progress.minor) = if part(&domain, this) { (number, this + 1) } else { (number + 1, 0) };
+    true
+}
+
+/// The same for CPUs.
+fn of_cpus(progress: &mut Progress, print: impl FnOnce(&CpuLocal)) -> bool {
+    let cpu = percpu::all().nth(progress.major as usize);
+    cpu.inspect(|cpu| print(cpu)).is_some_and(|_| {
+        progress.major += 1;
+        true
+    })
+}
+
+fn help(progress: &mut Progress) -> bool {
+    let Some(key) = KEYS.get(progress.major as usize) else { return false };
+    line(format_args!(" key '{}': {}", key.letter, key.what));
+    progress.major += 1;
+    true
+}
+
+fn reboot(_: &mut Progress) -> bool {
     ending::restart();
+}
+
+fn census(progress: &mut Progress) -> bool {
+    let printed = census::print(progress.major as usize);
+    progress.major += 1;
+    printed
 }
 
 // ---- registers ----
 
-fn dom0_registers() {
-    if let Some(domain) = table::find(DomId::DOM0) {
-        for vcpu in domain.vcpus() {
-            registers(&vcpu);
-        }
-    }
+fn dom0_registers(progress: &mut Progress) -> bool {
+    let dom0 = table::find(DomId::DOM0);
+    let vcpu = dom0.and_then(|domain| domain.vcpu(VcpuId::new(progress.minor)));
+    progress.minor += 1;
+    vcpu.inspect(|vcpu| registers(vcpu)).is_some()
 }
 
-fn running_registers() {
-    for cpu in percpu::all() {
-        let on_it = |vcpu: &&alloc::sync::Arc<Vcpu>| {
+fn running_registers(progress: &mut Progress) -> bool {
+    of_cpus(progress, |cpu| {
+        let on_it = |vcpu: &alloc::sync::Arc<Vcpu>| {
             vcpu.on_cpu.load(Ordering::Acquire) && vcpu.cpu.load(Ordering::Relaxed) == cpu.id().raw()
         };
-        let all = table::all().into_iter().flat_map(|domain| domain.vcpus());
-        let running = all.collect::<alloc::vec::Vec<_>>();
-        match running.iter().find(on_it) {
-            Some(vcpu) => registers(vcpu),
+        let running = table::all().into_iter().find_map(|domain| domain.vcpus().into_iter().find(on_it));
+        match running {
+            Some(vcpu) => registers(&vcpu),
             None => line(format_args!("CPU {} is idle", cpu.id().raw())),
         }
-    }
+    })
 }
 
 /// A vCPU on no CPU is printed here; one that a CPU owns is printed by that CPU before it goes back to the guest.
@@ -121,30 +234,42 @@ fn registers(vcpu: &Vcpu) {
 
 // ---- domains ----
 
-fn domains() {
-    for domain in table::all() {
-        let (tot, max) = {
-            let memory = domain.memory.lock();
-            (memory.tot_pages, memory.max_pages)
-        };
-        let shutdown = domain.lifecycle.lock().shutdown();
-        line(format_args!(
-            "Domain {}: {} vCPUs, {tot} pages of {max} ({} MiB), pause count {}, shutdown {shutdown:?}, end {:?}, vm_assist {:#x}, dirty CPUs {:#x}",
-            domain.id.raw(),
-            domain.max_vcpus,
-            tot >> 8,
-            domain.pause_count.load(Ordering::Relaxed),
-            *domain.stage.lock(),
-            domain.vm_assist.load(Ordering::Relaxed),
-            domain.dirty_cpus()
-        ));
-        for vcpu in domain.vcpus() {
-            describe(&vcpu);
-        }
-    }
+fn domains(progress: &mut Progress) -> bool {
+    of_domains(
+        progress,
+        || {},
+        |domain, part| {
+            match part.checked_sub(1) {
+                None => describe(domain),
+                Some(number) => {
+                    let Some(vcpu) = domain.vcpu(VcpuId::new(number)) else { return false };
+                    describe_vcpu(&vcpu);
+                }
+            }
+            part < domain.max_vcpus
+        },
+    )
 }
 
-fn describe(vcpu: &Vcpu) {
+fn describe(domain: &Domain) {
+    let (tot, max) = {
+        let memory = domain.memory.lock();
+        (memory.tot_pages, memory.max_pages)
+    };
+    let shutdown = domain.lifecycle.lock().shutdown();
+    line(format_args!(
+        "Domain {}: {} vCPUs, {tot} pages of {max} ({} MiB), pause count {}, shutdown {shutdown:?}, end {:?}, vm_assist {:#x}, dirty CPUs {:#x}",
+        domain.id.raw(),
+        domain.max_vcpus,
+        tot >> 8,
+        domain.pause_count.load(Ordering::Relaxed),
+        *domain.stage.lock(),
+        domain.vm_assist.load(Ordering::Relaxed),
+        domain.dirty_cpus()
+    ));
+}
+
+fn describe_vcpu(vcpu: &Vcpu) {
     let flags = vcpu.pause_flags.load(Ordering::Acquire);
     let info = vcpu.info();
     line(format_args!(
@@ -162,119 +287,140 @@ fn describe(vcpu: &Vcpu) {
     ));
 }
 
-fn run_queues() {
-    line(format_args!("{} units wait for a CPU", sched::waiting()));
+fn run_queues(progress: &mut Progress) -> bool {
+    let first = || line(format_args!("{} units wait for a CPU", sched::waiting()));
+    of_domains(progress, first, |domain, number| {
+        let Some(vcpu) = domain.vcpu(VcpuId::new(number)) else { return false };
+        times(&vcpu);
+        true
+    })
+}
+
+fn times(vcpu: &Vcpu) {
     let now = time::system::now_ns();
-    for vcpu in table::all().into_iter().flat_map(|domain| domain.vcpus()) {
-        let (state, [running, runnable, blocked, offline]) = {
-            let runstate = vcpu.runstate.lock();
-            (runstate.snapshot().0, runstate.totals(now))
-        };
-        let ms = |ns: u64| ns / 1_000_000;
-        line(format_args!(
-            "  d{}v{} unit {}: {state:?}, CPU {}, hard affinity {:#x}, soft {:#x}, ms running {} runnable {} blocked {} offline {}",
-            vcpu.domain.id.raw(),
-            vcpu.id.raw(),
-            vcpu.unit,
-            vcpu.cpu.load(Ordering::Relaxed),
-            vcpu.hard_affinity.load(Ordering::Relaxed),
-            vcpu.soft_affinity.load(Ordering::Relaxed),
-            ms(running),
-            ms(runnable),
-            ms(blocked),
-            ms(offline)
-        ));
-    }
+    let (state, [running, runnable, blocked, offline]) = {
+        let runstate = vcpu.runstate.lock();
+        (runstate.snapshot().0, runstate.totals(now))
+    };
+    let ms = |ns: u64| ns / 1_000_000;
+    line(format_args!(
+        "  d{}v{} unit {}: {state:?}, CPU {}, hard affinity {:#x}, soft {:#x}, ms running {} runnable {} blocked {} offline {}",
+        vcpu.domain.id.raw(),
+        vcpu.id.raw(),
+        vcpu.unit,
+        vcpu.cpu.load(Ordering::Relaxed),
+        vcpu.hard_affinity.load(Ordering::Relaxed),
+        vcpu.soft_affinity.load(Ordering::Relaxed),
+        ms(running),
+        ms(runnable),
+        ms(blocked),
+        ms(offline)
+    ));
 }
 
 // ---- events and interrupts ----
 
-fn event_channels() {
-    for domain in table::all() {
-        line(format_args!("Event channels of domain {} (port: vCPU, what, p pending):", domain.id.raw()));
-        for port in (0..).map(Port::new) {
-            // One port at a time: printing is slow.
+fn event_channels(progress: &mut Progress) -> bool {
+    of_domains(
+        progress,
+        || {},
+        |domain, number| {
+            if number == 0 {
+                line(format_args!("Event channels of domain {} (port: vCPU, what, p pending):", domain.id.raw()));
+            }
+            let port = Port::new(number);
+            // Printing is slow: without the lock.
             let (status, is_pending) = {
                 let events = domain.events.lock();
                 (events.table.status(port), events.table.is_port_pending(port).unwrap_or(false))
             };
             match status {
-                Err(event_channels::EventError::BadPort) => break,
-                Err(_) => line(format_args!("  {:4}: the hypervisor's", port.raw())),
+                Err(event_channels::EventError::BadPort) => return false,
+                Err(_) => line(format_args!("  {number:4}: the hypervisor's")),
                 Ok(status) if status.kind == StatusKind::Closed => {}
                 Ok(status) => line(format_args!(
-                    "  {:4}: v{} {:?}{}",
-                    port.raw(),
+                    "  {number:4}: v{} {:?}{}",
                     status.vcpu.raw(),
                     status.kind,
                     if is_pending { " p" } else { "" }
                 )),
             }
-        }
-    }
+            true
+        },
+    )
 }
 
-fn interrupts() {
-    for domain in table::all() {
-        line(format_args!("Physical interrupts of domain {} (pirq: source, b bound):", domain.id.raw()));
-        let count = domain.pirqs.lock().count();
-        for pirq in (0..count).map(Pirq::new) {
-            let (source, bound) = {
-                let pirqs = domain.pirqs.lock();
-                (pirqs.source(pirq), pirqs.is_bound(pirq))
-            };
-            if let Some(source) = source {
-                line(format_args!("  {:4}: {source:?}{}", pirq.raw(), if bound { " b" } else { "" }));
+fn interrupts(progress: &mut Progress) -> bool {
+    of_domains(
+        progress,
+        || {},
+        |domain, number| {
+            if number == 0 {
+                line(format_args!("Physical interrupts of domain {} (pirq: source, b bound):", domain.id.raw()));
             }
-        }
-    }
+            let pirq = Pirq::new(number);
+            let (count, source, bound) = {
+                let pirqs = domain.pirqs.lock();
+                (pirqs.count(), pirqs.source(pirq), pirqs.is_bound(pirq))
+            };
+            if let Some(source) = source.filter(|_| number < count) {
+                line(format_args!("  {number:4}: {source:?}{}", if bound { " b" } else { "" }));
+            }
+            number < count
+        },
+    )
 }
 
-fn interrupt_counts() {
-    for cpu in percpu::all() {
+fn interrupt_counts(progress: &mut Progress) -> bool {
+    of_cpus(progress, |cpu| {
         line(format_args!(
             "  CPU {} (APIC id {:#x}): {} interrupts",
             cpu.id().raw(),
             cpu.apic_id.load(Ordering::Relaxed),
             cpu.interrupts.load(Ordering::Relaxed)
         ));
-    }
+    })
 }
 
-fn nmis() {
-    for cpu in percpu::all() {
+fn nmis(progress: &mut Progress) -> bool {
+    of_cpus(progress, |cpu| {
         line(format_args!("  CPU {}: {} NMIs", cpu.id().raw(), cpu.nmis.load(Ordering::Relaxed)));
-    }
+    })
 }
 
 // ---- memory and time ----
 
-fn memory() {
+fn memory(progress: &mut Progress) -> bool {
+    of_domains(progress, frames, |domain, _| {
+        let pages = domain.memory.lock().tot_pages;
+        line(format_args!("  domain {}: {pages} pages ({} MiB)", domain.id.raw(), pages >> 8));
+        false
+    })
+}
+
+fn frames() {
     let (total, free) = (frame_table::total_frames(), frame_table::free_frames());
     let (mapped, used) = heap::usage();
     line(format_args!("  {total} frames ({} MiB), {free} free ({} MiB)", total >> 8, free >> 8));
     line(format_args!("  heap: {} KiB of frames, {} KiB in use", mapped >> 10, used >> 10));
-    for domain in table::all() {
-        let pages = domain.memory.lock().tot_pages;
-        line(format_args!("  domain {}: {pages} pages ({} MiB)", domain.id.raw(), pages >> 8));
-    }
 }
 
-fn grants() {
-    for domain in table::all() {
-        print_grants(&domain);
-    }
+fn grants(progress: &mut Progress) -> bool {
+    of_domains(
+        progress,
+        || {},
+        |domain, _| {
+            let (frames, max, status) = {
+                let grants = domain.grants.lock();
+                (grants.frames(), grants.max_frames(), grants.status_frames())
+            };
+            line(format_args!("  domain {}: {frames} grant frames of {max}, {status} status frames", domain.id.raw()));
+            false
+        },
+    )
 }
 
-fn print_grants(domain: &DomainRef) {
-    let (frames, max, status) = {
-        let grants = domain.grants.lock();
-        (grants.frames(), grants.max_frames(), grants.status_frames())
-    };
-    line(format_args!("  domain {}: {frames} grant frames of {max}, {status} status frames", domain.id.raw()));
-}
-
-fn clock() {
+fn clock(_: &mut Progress) -> bool {
     let now = time::system::now_ns();
     let clock = time::system::clock();
     let utc = time::system::wallclock().seconds_at(now);
@@ -283,6 +429,7 @@ fn clock() {
         instr::rdtsc_ordered(),
         clock.hz()
     ));
+    false
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(crate) enum Rank {
+    /// Debug keys that were pressed: held while some of one is printed.
+    DebugKeys,
     /// The end of a domain: held while a step of it is done.
     DomainEnd,
     /// A domain's life: pause counts, shutdown, teardown.

@@ -173,4 +173,6 @@ pub(crate) mod softirq {
     pub(crate) const SERIAL: u32 = 4;
     /// A dying domain may have lost what kept it.
     pub(crate) const ENDS: u32 = 8;
+    /// Debug keys are not done.
+    pub(crate) const KEYS: u32 = 16;
 }

@@ -17,6 +17,7 @@ use hypercalls::sysctl::{
     Meminfo, Numainfo, PhysCaps, Physinfo, Readconsole, SYSCTL_INTERFACE_VERSION, Sysctl, SysctlCmd, SysctlSchedId,
 };
 
+use crate::budget::{Budget, Preempted};
 use crate::domain::{memory, table, toolstack};
 use crate::hypercall::{Args, Cx, HypercallResult, Outcome, census, cpu_policy};
 use crate::latency;
@@ -35,14 +36,16 @@ const PAGE_SIZE: u64 = 4096;
 
 /// HYPERVISOR_sysctl(arg), for control domains. EACCES: another interface version. EPERM, EFAULT; ENOSYS: unknown command.
 pub(crate) fn sysctl(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
-    let &[arg, ..] = args;
+    let &[arg, progress, ..] = args;
     let handle = GuestHandle::<Sysctl>::new(arg);
     let mut op = guest_access::read(handle)?;
     if op.interface_version != SYSCTL_INTERFACE_VERSION {
         return Err(Errno::EACCES.into());
     }
     cx.require_control()?;
-    census::SYSCTL.note(op.cmd.raw(), arg);
+    if progress == 0 {
+        census::SYSCTL.note(op.cmd.raw(), arg);
+    }
     latency::operation(op.cmd.raw());
     match op.cmd {
         SysctlCmd::READCONSOLE => {
@@ -55,7 +58,12 @@ pub(crate) fn sysctl(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
             let answer = domain_list(op.payload())?;
             op.set_payload(&answer);
         }
-        SysctlCmd::DEBUG_KEYS => debug_keys(&op.payload())?,
+        SysctlCmd::DEBUG_KEYS => {
+            let mut rest = *args;
+            let [_, pressed, ..] = &mut rest;
+            let Ok(answer) = debug_keys(&op.payload(), pressed) else { return Ok(Outcome::Preempted(rest)) };
+            answer?;
+        }
         SysctlCmd::CPUPOOL_OP => {
             let mut rest = *args;
             let [_, progress, ..] = &mut rest;
@@ -178,12 +186,22 @@ fn domain_list(mut request: Getdomaininfolist) -> Result<Getdomaininfolist, Errn
     Ok(request)
 }
 
-fn debug_keys(request: &DebugKeys) -> Result<(), Errno> {
-    for index in 0..request.nr_keys {
-        let key = guest_access::read_at(request.keys, index.into())?;
-        keys::handle(char::from(key));
+/// Presses the keys, unless the number of the last one says that they were, and waits until they are done.
+fn debug_keys(request: &DebugKeys, pressed: &mut u64) -> Result<Result<(), Errno>, Preempted> {
+    if !keys::is_pressed(*pressed) {
+        *pressed = 0;
+        for index in 0..request.nr_keys {
+            match guest_access::read_at(request.keys, index.into()) {
+                Ok(key) => *pressed = keys::press(char::from(key)),
+                Err(error) => return Ok(Err(error)),
+            }
+        }
     }
-    Ok(())
+    let mut budget = Budget::new();
+    while !keys::is_done(*pressed) {
+        keys::work(&mut budget)?;
+    }
+    Ok(Ok(()))
 }
 
 fn cpu_topology(request: &mut Cputopoinfo) -> Result<(), Errno> {
