@@ -73,8 +73,8 @@ mod measured {
     /// How much of all that there was since the last time is worth a line.
     static WORTH: AtomicU64 = AtomicU64::new(0);
 
-    /// Prints how long all stretches so far were, on all CPUs together, and what the counter says now; then, line by line, what most of it
-    /// was since the last time. `next` is the kind to go on with; says whether there is another line.
+    /// Prints how long all stretches so far were, on all CPUs together, and what the counter says now; then, bit by bit, what most of it
+    /// was since the last time. `next` is the kind to go on with; says whether there is another.
     pub(crate) fn print(next: &mut u32) -> bool {
         if *next == 0 {
             let total: u64 = TOTAL.iter().map(|total| total.load(Ordering::Relaxed)).sum();
@@ -82,15 +82,17 @@ mod measured {
             let all: u64 = SUMS.iter().map(|[ticks, _]| ticks.load(Ordering::Relaxed)).sum();
             WORTH.store(all / 100, Ordering::Relaxed);
         }
-        for (kind, sums) in SUMS.iter().enumerate().skip(*next as usize) {
+        const AT_ONCE: usize = 128;
+        let all = SUMS.iter().enumerate().skip(*next as usize);
+        for (kind, sums) in all.take(AT_ONCE) {
             *next += 1;
             let [ticks, count] = sums.each_ref().map(|sum| sum.swap(0, Ordering::Relaxed));
             if ticks > WORTH.load(Ordering::Relaxed) {
                 console::line(format_args!("latency-sum {ticks} in {count} of {}", Name(kind)));
-                return true;
+                break;
             }
         }
-        false
+        (*next as usize) < KINDS
     }
 
     /// A kind by its number.

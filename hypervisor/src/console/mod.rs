@@ -124,11 +124,46 @@ impl Outputs {
     }
 }
 
-impl Write for Outputs {
+/// Gathers what formatting hands over in pieces, often of a single character: devices and ring cost more by the piece than by the byte.
+struct Gathered<'a> {
+    to: &'a mut Outputs,
+    bytes: [u8; 128],
+    len: usize,
+}
+
+impl<'a> Gathered<'a> {
+    fn new(to: &'a mut Outputs) -> Self {
+        Self { to, bytes: [0; 128], len: 0 }
+    }
+
+    fn flush(&mut self) {
+        let text = self.bytes.get(..self.len).unwrap_or_default();
+        self.to.show(text);
+        self.to.keep(text);
+        self.len = 0;
+    }
+}
+
+impl Write for Gathered<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.show(text.as_bytes());
-        self.keep(text.as_bytes());
+        let mut rest = text.as_bytes();
+        while !rest.is_empty() {
+            if self.len == self.bytes.len() {
+                self.flush();
+            }
+            let room = self.bytes.get_mut(self.len..).unwrap_or_default();
+            let (now, later) = rest.split_at(rest.len().min(room.len()));
+            room.iter_mut().zip(now).for_each(|(to, from)| *to = *from);
+            self.len += now.len();
+            rest = later;
+        }
         Ok(())
+    }
+}
+
+impl Drop for Gathered<'_> {
+    fn drop(&mut self) {
+        self.flush();
     }
 }
 
@@ -144,8 +179,8 @@ pub(crate) fn write(text: &[u8]) {
 
 /// Prints formatted text.
 pub(crate) fn write_fmt(text: fmt::Arguments<'_>) {
-    // `Outputs::write_str` cannot fail.
-    let _ = OUTPUTS.lock().write_fmt(text);
+    // `Gathered::write_str` cannot fail.
+    let _ = Gathered::new(&mut OUTPUTS.lock()).write_fmt(text);
 }
 
 /// Prints a line of the hypervisor's, whatever the log levels: what somebody asked for, or last words.
@@ -157,7 +192,7 @@ pub(crate) fn line(text: fmt::Arguments<'_>) {
 pub(crate) fn write_fmt_panic(text: fmt::Arguments<'_>) {
     for _ in 0..1_000_000 {
         if let Some(mut outputs) = OUTPUTS.try_lock() {
-            let _ = outputs.write_fmt(text);
+            let _ = Gathered::new(&mut outputs).write_fmt(text);
             return;
         }
         core::hint::spin_loop();

@@ -46,12 +46,16 @@ impl ConsoleRing {
 
     /// Adds text, over the oldest if need be.
     pub(crate) fn push(&mut self, text: &[u8]) {
-        let mask = self.bytes.len().wrapping_sub(1);
-        for byte in text {
-            if let Some(slot) = self.bytes.get_mut(self.end as usize & mask) {
-                *slot = *byte;
-                self.end = self.end.wrapping_add(1);
-            }
+        let size = self.bytes.len();
+        if size == 0 {
+            return;
+        }
+        for part in text.chunks(size) {
+            let at = self.end as usize & (size - 1);
+            let (first, rest) = part.split_at(part.len().min(size - at));
+            self.bytes[at..at + first.len()].copy_from_slice(first);
+            self.bytes[..rest.len()].copy_from_slice(rest);
+            self.end = self.end.wrapping_add(part.len() as u32);
         }
         if self.len_from(self.start) > self.size() {
             self.start = self.oldest();

@@ -12,6 +12,7 @@ use event_channels::StatusKind;
 use hypercalls::ids::{DomId, Pirq, Port, VcpuId};
 
 use crate::budget::{Budget, Preempted};
+use crate::config::PREEMPT_ENTRIES;
 use crate::console::line;
 use crate::domain::vcpu::{Vcpu, pause, pending};
 use crate::domain::{Domain, DomainRef, table};
@@ -28,20 +29,22 @@ struct Key {
     what: &'static str,
     /// `*` runs it too: it only prints.
     prints: bool,
+    /// Budget of one step.
+    cost: u32,
     /// Does the next bit of it, a line or two; says whether there is more. Called without locks but that of the keys.
     step: fn(&mut Progress) -> bool,
 }
 
 const fn key(letter: char, what: &'static str, step: fn(&mut Progress) -> bool) -> Key {
-    Key { letter, what, prints: true, step }
+    Key { letter, what, prints: true, cost: PREEMPT_ENTRIES / 3, step }
 }
 
 static KEYS: &[Key] = &[
     Key { prints: false, ..key('*', "print everything", |_| false) },
-    key('0', "dom0's registers", dom0_registers),
+    Key { cost: PREEMPT_ENTRIES, ..key('0', "dom0's registers", dom0_registers) },
     key('I', "interrupt counts of CPUs", interrupt_counts),
     Key { prints: false, ..key('R', "reboot the machine", reboot) },
-    key('d', "registers of running vCPUs", running_registers),
+    Key { cost: PREEMPT_ENTRIES, ..key('d', "registers of running vCPUs", running_registers) },
     key('e', "event channels", event_channels),
     key('g', "grant tables", grants),
     Key { prints: false, ..key('h', "this help", help) },
@@ -87,8 +90,6 @@ static DONE: AtomicU64 = AtomicU64::new(0);
 static PRESSED: AtomicU64 = AtomicU64::new(0);
 /// Keys that wait at most.
 const LONGEST: usize = 256;
-/// Budget of a step: two lines, or as many frames.
-const STEP: u32 = 256;
 
 /// Puts a key into the queue; an unknown one is named. Returns its number for [`is_done`]: of one that is not taken, the last one's.
 pub(crate) fn press(letter: char) -> u64 {
@@ -142,9 +143,10 @@ pub(crate) fn go_on(cpu: &CpuLocal) {
 /// Does what was pressed, in order. Preempted: some is left, or another CPU is at it. Without locks.
 pub(crate) fn work(budget: &mut Budget) -> Result<(), Preempted> {
     loop {
-        budget.spend(STEP)?;
+        budget.check()?;
         let mut queue = QUEUE.try_lock().ok_or(Preempted)?;
         let Some(key) = queue.keys.front().copied() else { return Ok(()) };
+        budget.spend(key.cost)?;
         if !core::mem::replace(&mut queue.begun, true) {
             let now = time::system::now_ns() / 1_000_000;
             line(format_args!("'{}' pressed: {} (now {now} ms)", key.letter, key.what));

@@ -26,7 +26,7 @@ pub(super) struct Frames {
 /// What is being done, in [`Progress::minor`]; the other number counts frames, or domains.
 const COUNTING: u32 = 0;
 const OWNERS: u32 = 1;
-/// Frames looked at in one step.
+/// Frames looked at in one step, the third of a budget.
 const FRAMES: u32 = 256;
 
 /// Prints the next bit of the frames of each owner by the frame table itself, and of what each domain holds by its own account.
@@ -42,9 +42,15 @@ pub(super) fn print(progress: &mut Progress) -> bool {
 fn count_frames(progress: &mut Progress) {
     let (from, end) = (u64::from(progress.major), frame_table::max_page());
     progress.major = progress.major.saturating_add(FRAMES);
+    // Neighbours often have one owner.
+    let mut last: Option<(u16, &mut Frames)> = None;
     for frame in (from..end.min(progress.major.into())).filter_map(|number| frame_table::ram(Mfn::new(number))) {
         let Some(owner) = frame.owner() else { continue };
-        let frames = progress.owners.entry(owner.raw()).or_default();
+        let owner = owner.raw();
+        if last.as_ref().is_none_or(|(of, _)| *of != owner) {
+            last = Some((owner, progress.owners.entry(owner).or_default()));
+        }
+        let Some((_, frames)) = &mut last else { continue };
         if frame.is_shared() {
             frames.shared += 1;
         } else if frame.is_allocated() {

@@ -6,6 +6,7 @@ use super::instr;
 
 const DATA: u16 = 0;
 const INTERRUPT_ENABLE: u16 = 1;
+/// Written; read, it is the identification of interrupts.
 const FIFO_CONTROL: u16 = 2;
 const LINE_CONTROL: u16 = 3;
 const MODEM_CONTROL: u16 = 4;
@@ -14,6 +15,10 @@ const SCRATCH: u16 = 7;
 
 const IER_RECEIVED: u8 = 1;
 const FCR_ENABLE_CLEAR_TRIGGER14: u8 = 0xc7;
+/// Both bits: the FIFOs are on, and work (those of the 16550 did not).
+const IIR_FIFOS: u8 = 0xc0;
+/// Bytes that a FIFO holds.
+const FIFO_BYTES: u8 = 16;
 const LCR_DIVISOR_LATCH: u8 = 0x80;
 const MCR_DTR_RTS_OUT2: u8 = 0x0b;
 const LSR_DATA_READY: u8 = 1;
@@ -81,12 +86,14 @@ pub(crate) struct Uart {
     /// The first of eight I/O ports.
     base: u16,
     present: bool,
+    /// Bytes that an empty transmitter takes.
+    depth: u8,
 }
 
 impl Uart {
     /// Sets the port up: frame, speed, FIFOs on, interrupts off. A port that is not there is remembered as absent and ignored.
     pub(crate) fn from_config(config: &ComConfig) -> Self {
-        let mut uart = Self { base: config.io_base, present: true };
+        let mut uart = Self { base: config.io_base, present: true, depth: 1 };
         uart.present = uart.probe();
         if uart.present {
             uart.configure(config);
@@ -99,28 +106,38 @@ impl Uart {
         self.present
     }
 
-    /// Sends one byte, waiting for room. Gives up on a transmitter that never drains.
-    pub(crate) fn put(&self, byte: u8) {
+    /// Sends text, waiting for room; a line feed is preceded by a carriage return. Gives up on a transmitter that never drains.
+    pub(crate) fn put_str(&self, text: &[u8]) {
         if !self.present {
             return;
         }
-        for _ in 0..TRANSMIT_POLLS {
-            if self.read(LINE_STATUS) & LSR_TRANSMIT_EMPTY != 0 {
-                self.write(DATA, byte);
-                return;
+        let mut room = 0;
+        let mut put = |byte| {
+            if room == 0 {
+                if !self.wait_until_empty() {
+                    return;
+                }
+                // Asked once for all that fit: reading a port is slow.
+                room = self.depth;
             }
-            instr::pause();
+            room -= 1;
+            self.write(DATA, byte);
+        };
+        for &byte in text {
+            if byte == b'\n' {
+                put(b'\r');
+            }
+            put(byte);
         }
     }
 
-    /// Sends text; a line feed is preceded by a carriage return.
-    pub(crate) fn put_str(&self, text: &[u8]) {
-        for &byte in text {
-            if byte == b'\n' {
-                self.put(b'\r');
+    fn wait_until_empty(&self) -> bool {
+        (0..TRANSMIT_POLLS).any(|poll| {
+            if poll != 0 {
+                instr::pause();
             }
-            self.put(byte);
-        }
+            self.read(LINE_STATUS) & LSR_TRANSMIT_EMPTY != 0
+        })
     }
 
     /// Takes a received byte, if there is one. Call until `None` from the interrupt handler.
@@ -144,7 +161,7 @@ impl Uart {
         self.read(SCRATCH) == 0x5a
     }
 
-    fn configure(&self, config: &ComConfig) {
+    fn configure(&mut self, config: &ComConfig) {
         self.write(INTERRUPT_ENABLE, 0);
         let control = line_control(config);
         if let Some(baud) = config.baud {
@@ -156,6 +173,7 @@ impl Uart {
         }
         self.write(LINE_CONTROL, control);
         self.write(FIFO_CONTROL, FCR_ENABLE_CLEAR_TRIGGER14);
+        self.depth = if self.read(FIFO_CONTROL) & IIR_FIFOS == IIR_FIFOS { FIFO_BYTES } else { 1 };
         self.write(MODEM_CONTROL, MCR_DTR_RTS_OUT2);
     }
 

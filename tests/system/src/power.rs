@@ -14,6 +14,7 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("power-off", |context| ends_by(context, "power-off", "true", Shutdown::PowerOff)),
         Case::new("power-reboot", |context| ends_by(context, "power-reboot", "reboot -f", Shutdown::Reset)),
+        Case::new("power-typed-keys", typed_keys),
         Case::new("power-dom0-panic-reboots", panic_reboots).idles(),
         Case::new("power-dom0-panic-noreboot-halts", panic_halts).idles(),
     ]
@@ -25,6 +26,26 @@ fn ends_by(context: &Context, name: &str, script: &str, wanted: Shutdown) -> Res
         fail!(done, "the machine ended by {:?}, not by {wanted:?}", done.shutdown);
     }
     Ok(Outcome::Pass)
+}
+
+/// Who types the switch character three times talks to the hypervisor: it prints what is asked for while dom0 runs on, and `R` reboots.
+fn typed_keys(context: &Context) -> Result<Outcome> {
+    if context.hypervisor == Hypervisor::None {
+        return Ok(Outcome::Skip("there is no hypervisor".into()));
+    }
+    let mut dom0 = spec(context).start(&log_name(context, "power-typed-keys"), Some("sleep 200"))?;
+    dom0.wait_for_init(PATIENCE)?;
+    dom0.running.send("\x01\x01\x01")?;
+    dom0.running.send("h")?;
+    if dom0.running.console.expect("'h' pressed", harness::dom0::deadline(Duration::from_secs(30))).is_err() {
+        let text = dom0.running.console.text();
+        return Ok(Outcome::Fail(format!("nobody lists the keys:\n{}", harness::dom0::tail(&text, 25))));
+    }
+    dom0.running.send("R")?;
+    match dom0.running.wait(Duration::from_secs(30))? {
+        Some(Shutdown::Reset) => Ok(Outcome::Pass),
+        ended => Ok(Outcome::Fail(format!("after 'R' the machine ended by {ended:?}"))),
+    }
 }
 
 const PANIC: &str = "sync; echo c >/proc/sysrq-trigger";

@@ -49,8 +49,10 @@ pub(crate) fn sysctl(cx: &mut Cx<'_>, args: &Args) -> HypercallResult {
     latency::operation(op.cmd.raw());
     match op.cmd {
         SysctlCmd::READCONSOLE => {
-            let answer = read_console(op.payload())?;
-            op.set_payload(&answer);
+            let mut rest = *args;
+            let [_, progress, ..] = &mut rest;
+            let Ok(answer) = read_console(op.payload(), progress) else { return Ok(Outcome::Preempted(rest)) };
+            op.set_payload(&answer?);
         }
         SysctlCmd::PHYSINFO => op.set_payload(&physinfo()),
         SysctlCmd::SCHED_ID => op.set_payload(&SysctlSchedId { sched_id: SchedulerId::CREDIT2 }),
@@ -113,28 +115,41 @@ where
 }
 
 /// Console text from where the caller says, or from what was not cleared.
-fn read_console(mut request: Readconsole) -> Result<Readconsole, Errno> {
+/// Copies as much of the ring as there is room for. Progress: bytes done, and the ring's position behind them.
+fn read_console(request: Readconsole, progress: &mut u64) -> Result<Result<Readconsole, Errno>, Preempted> {
     let mut from = (request.incremental != 0).then_some(request.index);
-    let room = request.count;
-    let mut chunk = [0; 256];
     let mut done = 0;
-    loop {
-        let want = (room.saturating_sub(done) as usize).min(chunk.len());
-        let (count, next) = console::read_ring(from, chunk.get_mut(..want).ok_or(Errno::EINVAL)?);
-        from = Some(next);
-        if count == 0 {
-            break;
+    if *progress != 0 {
+        (done, from) = ((*progress >> 32) as u32, Some(*progress as u32));
+    }
+    let mut budget = Budget::new();
+    while budget.spend(CHUNK_COST).is_ok() {
+        match copy_text(&request, done, from) {
+            Err(error) => return Ok(Err(error)),
+            Ok((0, end)) => {
+                if request.clear != 0 {
+                    console::clear_ring(end);
+                }
+                return Ok(Ok(Readconsole { index: end, count: done, ..request }));
+            }
+            Ok((count, end)) => (done, from) = (done.saturating_add(count), Some(end)),
         }
-        let text = chunk.get(..count).ok_or(Errno::EINVAL)?;
-        guest_access::write_bytes(request.buffer.addr().wrapping_add(done.into()), text)?;
-        done = done.saturating_add(count as u32);
     }
-    request.index = from.unwrap_or(request.index);
-    request.count = done;
-    if request.clear != 0 {
-        console::clear_ring(request.index);
-    }
-    Ok(request)
+    *progress = u64::from(done) << 32 | u64::from(from.unwrap_or_default());
+    Err(Preempted)
+}
+
+/// Budget of [`copy_text`].
+const CHUNK_COST: u32 = 64;
+
+/// Copies a bit of the ring behind what is done; how many bytes, and the position behind them.
+fn copy_text(request: &Readconsole, done: u32, from: Option<u32>) -> Result<(u32, u32), Errno> {
+    let mut chunk = [0; 256];
+    let want = (request.count.saturating_sub(done) as usize).min(chunk.len());
+    let (count, end) = console::read_ring(from, chunk.get_mut(..want).ok_or(Errno::EINVAL)?);
+    let text = chunk.get(..count).ok_or(Errno::EINVAL)?;
+    guest_access::write_bytes(request.buffer.addr().wrapping_add(done.into()), text)?;
+    Ok((count as u32, end))
 }
 
 fn physinfo() -> Physinfo {

@@ -28,5 +28,7 @@ sleep 10
 xn debug-keys o
 sleep 20
 xn debug-keys o
+# Not before: this is no idleness.
+check debug-keys xn debug-keys '*'
 check destroy-all xn destroy $(seq $DOMUS | sed s/^/l/)
 ok end
