@@ -15,8 +15,8 @@ use crate::sched;
 use crate::sched::runstate::State;
 use crate::time;
 use crate::time::timer::{TimerId, TimerKind};
-use crate::x86::instr;
-use crate::x86::percpu::{CpuLocal, softirq};
+use crate::x86::percpu::{self, CpuLocal, softirq};
+use crate::x86::{instr, ipi};
 use crate::{console, keys, latency};
 
 /// What a CPU shall run.
@@ -229,9 +229,14 @@ fn write_pending(vcpu: &Arc<Vcpu>, state: &VcpuState) {
     if state.kernel_mode && vcpu.pending.load(Ordering::Relaxed) & (pending::RUNSTATE | pending::TIME) != 0 {
         shared_info::write_guest_areas(vcpu);
     }
-    if vcpu.pending.load(Ordering::Relaxed) & pending::PRINT != 0 {
-        vcpu.pending.fetch_and(!pending::PRINT, Ordering::AcqRel);
-        crash_report::registers(vcpu, state);
+    let due = vcpu.pending.fetch_and(!(pending::PRINT | pending::PRINT_REST), Ordering::AcqRel);
+    if due & pending::PRINT != 0 {
+        crash_report::general_registers(vcpu, state);
+        // Interrupts are served first.
+        vcpu.pending.fetch_or(pending::PRINT_REST, Ordering::AcqRel);
+        ipi::kick(percpu::this());
+    } else if due & pending::PRINT_REST != 0 {
+        crash_report::other_registers(vcpu, state);
     }
 }
 

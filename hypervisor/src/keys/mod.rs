@@ -150,6 +150,7 @@ pub(crate) fn work(budget: &mut Budget) -> Result<(), Preempted> {
         if !core::mem::replace(&mut queue.begun, true) {
             let now = time::system::now_ns() / 1_000_000;
             line(format_args!("'{}' pressed: {} (now {now} ms)", key.letter, key.what));
+            continue;
         }
         if !(key.step)(&mut queue.progress) {
             queue.keys.pop_front();

@@ -15,7 +15,6 @@ use crate::domain::vcpu::{Vcpu, VcpuState};
 use crate::mm::layout::HYPERVISOR_END;
 use crate::mm::m2p;
 use crate::pv::walk;
-use crate::x86::regs::GuestRegs;
 use crate::x86::{context, percpu};
 
 const PAGE_FAULT: u64 = 14;
@@ -80,9 +79,14 @@ fn segments(vcpu: &Vcpu, state: &VcpuState) -> ([u16; 4], [u64; 3]) {
 
 /// Prints the registers of a vCPU whose state the caller owns.
 pub(crate) fn registers(vcpu: &Vcpu, state: &VcpuState) {
+    general_registers(vcpu, state);
+    other_registers(vcpu, state);
+}
+
+/// The first half of that.
+pub(crate) fn general_registers(vcpu: &Vcpu, state: &VcpuState) {
     let regs = &state.entry.regs;
     let mode = if state.kernel_mode { "" } else { " user mode" };
-    let ([ds, es, fs, gs], [fs_base, gs_base, gs_other]) = segments(vcpu, state);
     line(format_args!("----[ Xenolith {}  Xen 4.17{}  x86_64 ]----", env!("CARGO_PKG_VERSION"), config::EXTRA_VERSION));
     line(format_args!("CPU:    {}", vcpu.cpu.load(Ordering::Relaxed)));
     line(format_args!("RIP:    {:04x}:[<{:016x}>]", regs.cs & 0xffff, regs.rip));
@@ -92,7 +96,21 @@ pub(crate) fn registers(vcpu: &Vcpu, state: &VcpuState) {
         vcpu.domain.id.raw(),
         vcpu.id.raw()
     ));
-    general(regs);
+    let three = |[a, b, c]: [(&str, u64); 3]| {
+        line(format_args!("{}: {:016x}   {}: {:016x}   {}: {:016x}", a.0, a.1, b.0, b.1, c.0, c.1));
+    };
+    three([("rax", regs.rax), ("rbx", regs.rbx), ("rcx", regs.rcx)]);
+    three([("rdx", regs.rdx), ("rsi", regs.rsi), ("rdi", regs.rdi)]);
+    three([("rbp", regs.rbp), ("rsp", regs.rsp), ("r8 ", regs.r8)]);
+    three([("r9 ", regs.r9), ("r10", regs.r10), ("r11", regs.r11)]);
+    three([("r12", regs.r12), ("r13", regs.r13), ("r14", regs.r14)]);
+    line(format_args!("r15: {:016x}", regs.r15));
+}
+
+/// The second.
+pub(crate) fn other_registers(vcpu: &Vcpu, state: &VcpuState) {
+    let regs = &state.entry.regs;
+    let ([ds, es, fs, gs], [fs_base, gs_base, gs_other]) = segments(vcpu, state);
     let cr0 = GUEST_CR0 | if state.task_switched { CR0_TS } else { 0 };
     line(format_args!("cr0: {cr0:016x}   cr4: {:016x}", state.cr4));
     line(format_args!(
@@ -106,18 +124,6 @@ pub(crate) fn registers(vcpu: &Vcpu, state: &VcpuState) {
         regs.ss & 0xffff,
         regs.cs & 0xffff
     ));
-}
-
-fn general(regs: &GuestRegs) {
-    let three = |[a, b, c]: [(&str, u64); 3]| {
-        line(format_args!("{}: {:016x}   {}: {:016x}   {}: {:016x}", a.0, a.1, b.0, b.1, c.0, c.1));
-    };
-    three([("rax", regs.rax), ("rbx", regs.rbx), ("rcx", regs.rcx)]);
-    three([("rdx", regs.rdx), ("rsi", regs.rsi), ("rdi", regs.rdi)]);
-    three([("rbp", regs.rbp), ("rsp", regs.rsp), ("r8 ", regs.r8)]);
-    three([("r9 ", regs.r9), ("r10", regs.r10), ("r11", regs.r11)]);
-    three([("r12", regs.r12), ("r13", regs.r13), ("r14", regs.r14)]);
-    line(format_args!("r15: {:016x}", regs.r15));
 }
 
 /// Bytes as two hexadecimal digits each.
