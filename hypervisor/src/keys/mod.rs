@@ -53,7 +53,8 @@ static KEYS: &[Key] = &[
     key('m', "memory", memory),
     key('n', "NMI counts", nmis),
     #[cfg(feature = "latency")]
-    key('o', "time in the hypervisor", |progress| crate::latency::print(&mut progress.major)),
+    // It also starts its sums anew.
+    Key { prints: false, ..key('o', "time in the hypervisor", |progress| crate::latency::print(&mut progress.major)) },
     key('p', "what programs asked for", census),
     key('q', "domains and vCPUs", domains),
     key('r', "run queues", run_queues),

@@ -105,14 +105,14 @@ fn linux(setup: &Setup, image: &Path) -> Result<String> {
     }
 }
 
-/// The hypervisor's share of the time between the first two times it told, in percent.
+/// The hypervisor's share of the time between the last two times it told, in percent.
 fn share(console: &str) -> Option<f64> {
     let told = |line: &str| -> Option<(u64, u64)> {
         let (total, now) = line.split_once("(XEN) latency-total ")?.1.split_once(" of ")?;
         Some((total.trim().parse().ok()?, now.trim().parse().ok()?))
     };
     let told: Vec<_> = console.lines().filter_map(told).collect();
-    let &[(total_before, before), (total_after, after), ..] = told.as_slice() else { return None };
+    let &[.., (total_before, before), (total_after, after)] = told.as_slice() else { return None };
     Some(100.0 * total_after.checked_sub(total_before)? as f64 / after.checked_sub(before)? as f64)
 }
 
