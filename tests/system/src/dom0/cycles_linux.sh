@@ -3,7 +3,7 @@
 cycle() { # cycle NAME NUMBER: two of twelve live until they are up, the others die at some moment of their boot
     xn create -q /tmp/$1.cfg || { bad "create $1 $2"; return; }
     case $((($2 + ${1#c}) % 6)) in
-    0) ready $1 300 || bad "ready $1 $2: $(tail -n 3 $(log $1) | tr '\n' '|')" ;;
+    0) ready $1 900 || bad "ready $1 $2: $(tail -n 3 $(log $1) | tr '\n' '|')" ;;
     *) usleep $(($2 * 7919 % 1500 * 1000)) ;;
     esac
     xn destroy $1 || bad "destroy $1 $2"
