@@ -83,10 +83,14 @@ impl Log {
     }
 
     fn open(&self) -> io::Result<(File, u64)> {
-        if let Some(directory) = self.path.parent() {
-            fs::create_dir_all(directory)?;
-        }
-        let file = OpenOptions::new().append(true).create(true).mode(0o640).open(&self.path)?;
+        let open = || OpenOptions::new().append(true).create(true).mode(0o640).open(&self.path);
+        let file = match (open(), self.path.parent()) {
+            (Err(error), Some(folder)) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(folder)?;
+                open()?
+            }
+            (file, _) => file?,
+        };
         let size = file.metadata()?.len();
         Ok((file, size))
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Making a domain. First everything is checked that can be checked without touching anything; then the hypervisor fills the guest's memory while,
-//! in a second thread, the store and dom0's kernel get its devices. Whatever fails, or is interrupted, is undone.
+//! in a second thread, dom0's kernel gets its devices. Whatever fails, or is interrupted, is undone.
 
 use crate::error::{At, Class, Failure};
 use crate::guests::record::{self, Lock, Phase, Record};
@@ -93,7 +93,7 @@ impl Ready {
 
     fn build(self, control: &Control, store: &Client, record: &mut Record, cancel: &Cancel) -> Result<Built, Failure> {
         let config = self.prepared.config();
-        let built = self.build_beside(control, record, &config, cancel)?;
+        let built = self.build_beside(control, store, record, &config, cancel)?;
         cancel.check()?;
         introduce(store, &built).at(|| "tell xenstored of the domain")?;
         cancel.check()?;
@@ -102,10 +102,11 @@ impl Ready {
         Ok(built)
     }
 
-    /// Builds the domain, and makes nodes and devices in a second thread as soon as it has a number.
+    /// Builds the domain; as soon as it has a number, makes its nodes and, in a second thread, its devices.
     fn build_beside(
         self,
         control: &Control,
+        store: &Client,
         record: &mut Record,
         config: &Config,
         cancel: &Cancel,
@@ -114,26 +115,26 @@ impl Ready {
         let stop = AtomicBool::new(false);
         let (built, beside) = thread::scope(|scope| {
             let mut beside: Option<ScopedJoinHandle<'_, Result<(), Failure>>> = None;
-            let mut saved = Ok(());
+            let mut known = Ok(());
             let built = prepared.build(control, &mut |progress| {
                 if let Progress::Created { domid } = progress {
-                    // On record before anything is made that could be left behind.
-                    record.domid = Some(domid.raw());
-                    saved = record.save();
-                    if saved.is_err() {
+                    known = make_known(store, record, domid, config);
+                    if known.is_err() {
                         return ControlFlow::Break(());
                     }
-                    let (uuid, disks, vifs, stop) = (record.uuid, &disks, &vifs, &stop);
-                    beside = Some(scope.spawn(move || {
-                        let done = set_up(domid, uuid, config, disks, vifs);
-                        stop.store(done.is_err(), Ordering::Relaxed);
-                        done
-                    }));
+                    if !disks.is_empty() || !vifs.is_empty() {
+                        let (disks, vifs, stop) = (&disks, &vifs, &stop);
+                        beside = Some(scope.spawn(move || {
+                            let done = attach(domid, disks, vifs);
+                            stop.store(done.is_err(), Ordering::Relaxed);
+                            done
+                        }));
+                    }
                 }
                 if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { flow(cancel) }
             });
             let beside = beside.map_or(Ok(()), |beside| beside.join().unwrap_or_else(|_| Err(broken())));
-            (built.map(BuiltDomain::keep), saved.and(beside))
+            (built.map(BuiltDomain::keep), known.and(beside))
         });
         match (built, beside) {
             (Ok(built), beside) => beside.map(|()| built),
@@ -161,23 +162,27 @@ fn broken() -> Failure {
     Failure::new(Class::Failed, "the thread that makes devices ended unexpectedly").remedy("report this as a bug")
 }
 
-/// What happens beside the building: the domain's nodes, then its devices.
-fn set_up(domain: DomId, uuid: Uuid, config: &Config, disks: &[Disk], vifs: &[VifSpec]) -> Result<(), Failure> {
-    let store = Client::connect_within(RETURN)?;
+/// Puts a new domain on record, before anything is made that could be left behind, and writes its nodes.
+fn make_known(store: &Client, record: &mut Record, domain: DomId, config: &Config) -> Result<(), Failure> {
+    record.domid = Some(domain.raw());
+    record.save()?;
     let now = record::now();
     let write = |nodes: &Nodes<'_>| {
         let other = names::claim(nodes, &config.name, domain)?;
         if other.is_none() {
-            nodes::write_first(nodes, domain, uuid, config, now)?;
+            nodes::write_first(nodes, domain, record.uuid, config, now)?;
         }
         Ok(other)
     };
-    if let Some(holder) = store.persist(RETURN, |store| store.transaction(write)).at(|| "store nodes")? {
-        return Err(name_in_use(config, holder));
+    match store.persist(RETURN, |store| store.transaction(write)).at(|| "store nodes")? {
+        Some(holder) => Err(name_in_use(config, holder)),
+        None => Ok(()),
     }
-    if disks.is_empty() && vifs.is_empty() {
-        return Ok(());
-    }
+}
+
+/// Makes the devices, by a connection of its own.
+fn attach(domain: DomId, disks: &[Disk], vifs: &[VifSpec]) -> Result<(), Failure> {
+    let store = Client::connect_within(RETURN)?;
     Ok(host_devices::attach(&store, domain, disks, vifs, Deadline::after(devices::PATIENCE))?)
 }
 

@@ -103,8 +103,7 @@ impl Record {
         let draft = path.with_extension("new");
         let text =
             serde_json::to_vec_pretty(self).map_err(|error| Failure::new(Class::Failed, error)).at(|| "record")?;
-        let written =
-            fs::create_dir_all(RECORDS).and_then(|()| fs::write(&draft, text)).and_then(|()| fs::rename(&draft, &path));
+        let written = in_folder(RECORDS, || fs::write(&draft, &text)).and_then(|()| fs::rename(&draft, &path));
         written.map_err(|error| refused(&path, &error))
     }
 }
@@ -159,6 +158,14 @@ pub(crate) fn forget(uuid: Uuid) -> Result<(), Failure> {
     }
 }
 
+/// Makes something in a folder, which is made first if it is missing.
+pub(crate) fn in_folder<T>(folder: &str, make: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    match make() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => fs::create_dir_all(folder).and_then(|()| make()),
+        done => done,
+    }
+}
+
 fn path(uuid: Uuid) -> PathBuf {
     Path::new(RECORDS).join(format!("{uuid}.json"))
 }
@@ -202,10 +209,10 @@ impl Lock {
     }
 
     fn with(uuid: Uuid, operation: FlockOperation) -> io::Result<Self> {
-        fs::create_dir_all(LOCKS)?;
         let path = Path::new(LOCKS).join(uuid.to_string());
         loop {
-            let file = File::options().create(true).truncate(false).write(true).open(&path)?;
+            let open = || File::options().create(true).truncate(false).write(true).open(&path);
+            let file = in_folder(LOCKS, open)?;
             rustix::io::retry_on_intr(|| rustix::fs::flock(&file, operation))?;
             // Its holder may have removed it meanwhile; then this is a lock on nothing.
             let own = file.metadata()?;

@@ -7,14 +7,14 @@ mod log;
 mod policy;
 
 use crate::error::{At, Class, Failure};
-use crate::guests::record::{Lock, Record, Records};
+use crate::guests::record::{Lock, Record, Records, in_folder};
 use crate::guests::teardown;
 use hypercalls::DomId;
 use log::Log;
 use policy::Deed;
 use rustix::fs::FlockOperation;
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -136,8 +136,7 @@ fn owners(store: &Client) -> Result<BTreeSet<DomId>, Failure> {
 /// The monitor's lock, or `None` if a monitor holds it.
 fn lock() -> Result<Option<File>, Failure> {
     let take = || -> io::Result<Option<File>> {
-        fs::create_dir_all(FOLDER)?;
-        let file = File::options().create(true).truncate(false).write(true).open(LOCK)?;
+        let file = in_folder(FOLDER, || File::options().create(true).truncate(false).write(true).open(LOCK))?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(file)),
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
