@@ -179,6 +179,7 @@ pub(crate) fn put_on(cpu: &CpuLocal, vcpu: &Arc<Vcpu>, state: &mut VcpuState) {
     vcpu.on_cpu.store(true, Ordering::Release);
     vcpu.set_runstate(State::Running, now);
     switch::load(cpu, vcpu, state);
+    shared_info::write_time_info(vcpu);
     vcpu.pending.fetch_or(pending::RUNSTATE, Ordering::AcqRel);
 }
 

@@ -34,17 +34,21 @@ pub(crate) fn mask_upcalls(domain: &Domain) {
     }
 }
 
-/// Writes the vCPU's vcpu_time_info into a new vcpu_info, where it stays as it is. The guest may read at any moment.
+/// Writes the vCPU's vcpu_time_info, if it is not there: the toolstack may have cleared the page since (libxenguest does), the guest may
+/// have written to it. The guest may read at any moment.
 pub(crate) fn write_time_info(vcpu: &Vcpu) {
-    let time = time::system::guest_time();
+    let words = time::system::guest_time().words();
     let info = vcpu.info();
+    if (0..).zip(words).all(|(index, word)| info.word(TIME + 8 + 8 * index).load(Ordering::Relaxed) == word) {
+        return;
+    }
     let version = info.word(TIME);
     let old = version.load(Ordering::Relaxed);
     let (writing, done) = guest_time::versions(old as u32);
     let rest = old & !0xffff_ffff;
     version.store(rest | u64::from(writing), Ordering::Relaxed);
     fence(Ordering::Release);
-    for (index, word) in time.words().into_iter().enumerate() {
+    for (index, word) in words.into_iter().enumerate() {
         info.word(TIME + 8 + 8 * index).store(word, Ordering::Relaxed);
     }
     fence(Ordering::Release);

@@ -74,19 +74,13 @@ struct Queue {
     keys: VecDeque<&'static Key>,
     begun: bool,
     progress: Progress,
-    pressed: u64,
 }
 
 static QUEUE: SpinLock<Queue> = SpinLock::new(
     Rank::DebugKeys,
-    Queue {
-        keys: VecDeque::new(),
-        begun: false,
-        progress: Progress { major: 0, minor: 0, owners: BTreeMap::new() },
-        pressed: 0,
-    },
+    Queue { keys: VecDeque::new(), begun: false, progress: Progress { major: 0, minor: 0, owners: BTreeMap::new() } },
 );
-/// How many keys are done, of all that were pressed: the newest of those in the queue has the number [`Queue::pressed`].
+/// How many keys were ever put into the queue, and how many of them are done; both change under its lock.
 static DONE: AtomicU64 = AtomicU64::new(0);
 static PRESSED: AtomicU64 = AtomicU64::new(0);
 /// Keys that wait at most.
@@ -100,15 +94,14 @@ pub(crate) fn press(letter: char) -> u64 {
     for key in all {
         if queue.keys.len() < LONGEST {
             queue.keys.push_back(key);
-            queue.pressed += 1;
+            PRESSED.fetch_add(1, Ordering::AcqRel);
         }
     }
     // What terminals send on their own is not worth a line.
     if letter.is_ascii_graphic() && KEYS.iter().all(|key| key.letter != letter) {
         line(format_args!("'{letter}' is no debug key; 'h' lists them"));
     }
-    PRESSED.store(queue.pressed, Ordering::Release);
-    queue.pressed
+    PRESSED.load(Ordering::Acquire)
 }
 
 /// Somebody typed a key: this CPU does what it stands for between other things.

@@ -18,7 +18,7 @@ group() {
             least=$((${size#*x} * 1024 * 62 / 64 - 70000))
             [ "$(echo "$line" | cut -d' ' -f3)" -ge $least ] && ok "memory-$SERIES-$size" || bad "memory-$SERIES-$size: $line"
         else
-            bad "boot-$SERIES-$size: $(tail -n 5 "$(log $name)" | tr '\n' '|')"
+            bad "boot-$SERIES-$size: $(tail -n 60 "$(log $name)" | tr '\n' '|')"
         fi
         check "destroy-$SERIES-$size" xn destroy $name
         rm -f "$(log $name)"
