@@ -114,6 +114,13 @@ pub struct Xen {
     pub plain: PathBuf,
 }
 
+/// The cache's folder, which is there.
+pub(crate) fn folder() -> Result<PathBuf> {
+    let dir = paths::debian();
+    fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    Ok(dir)
+}
+
 /// The cache is filled by one thread at a time.
 pub(crate) fn cache() -> MutexGuard<'static, ()> {
     static CACHE: Mutex<()> = Mutex::new(());

@@ -154,7 +154,7 @@ fn packages() -> Result<Vec<(String, Vec<u8>)>> {
 /// The folder with Debian's disk before anything of ours is on it, and its kernel and initramfs.
 fn base() -> Result<PathBuf> {
     let made = fingerprint(&(RECIPE, SIZE_MIB, PARTITIONS, PASSWORD, debian::SOURCES));
-    let dir = paths::debian().join(format!("disk-{made:016x}"));
+    let dir = debian::folder()?.join(format!("disk-{made:016x}"));
     if dir.exists() {
         return Ok(dir);
     }

@@ -211,7 +211,13 @@ impl Spec {
             drop(dom0);
             dom0 = self.start(name, Some(script))?;
         }
-        dom0.finish(patience, |_| {})
+        let finished = dom0.finish(patience, |_| {})?;
+        // Seen once: credit2 lost a CPU of its own while that left a pool. Neither is that.
+        if self.hypervisor == Hypervisor::Xen && finished.console.contains("Panic on CPU") {
+            eprintln!("xtask: Xen panics: once more ({})", finished.log.display());
+            return self.start(name, Some(script))?.finish(patience, |_| {});
+        }
+        Ok(finished)
     }
 
     /// The kernel's files.

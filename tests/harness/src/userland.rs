@@ -3,8 +3,8 @@
 //! Made once by mmdebstrap, without mounting anything and without touching the host, and kept in the cache.
 //! The kernel and the initramfs that finds this disk come from dom0 ([`crate::initramfs::domu`]).
 
+use crate::debian;
 use crate::rootfs::{self, PASSWORD, Recipe};
-use crate::{debian, paths};
 use anyhow::{Context, Result};
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -83,7 +83,7 @@ pub fn image() -> Result<PathBuf> {
     let _alone = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut hasher = DefaultHasher::new();
     (PACKAGES, SIZE_MIB, PASSWORD, LEFT_OUT, FILES, LINKS, debian::SOURCES).hash(&mut hasher);
-    let file = paths::debian().join(format!("userland-{:016x}.img", hasher.finish()));
+    let file = debian::folder()?.join(format!("userland-{:016x}.img", hasher.finish()));
     if file.exists() {
         return Ok(file);
     }
@@ -92,7 +92,7 @@ pub fn image() -> Result<PathBuf> {
     let part = file.with_extension("part");
     rootfs::scratch("userland", |scratch| {
         let tar = recipe.install(scratch)?;
-        File::create(&part)?.set_len(SIZE_MIB << 20)?;
+        File::create(&part).with_context(|| format!("cannot make {}", part.display()))?.set_len(SIZE_MIB << 20)?;
         rootfs::format(&tar, &part, "debian", 0, SIZE_MIB)
     })?;
     fs::rename(&part, &file).with_context(|| format!("cannot write {}", file.display()))?;
