@@ -16,7 +16,22 @@ pub(crate) struct Node {
     content: u64,
     list: u64,
     // In the order of creation, which is the order Xen lists them in.
-    children: Vec<(Rc<str>, Rc<Node>)>,
+    children: Vec<Child>,
+}
+
+#[derive(Clone, Debug)]
+struct Child {
+    // Seldom equal where names differ: looked at first.
+    key: u64,
+    name: Rc<str>,
+    node: Rc<Node>,
+}
+
+impl Child {
+    /// The end of a name, which is where siblings differ.
+    fn key(name: &str) -> u64 {
+        name.bytes().fold(0, |key, byte| key << 8 | u64::from(byte))
+    }
 }
 
 impl Node {
@@ -46,15 +61,27 @@ impl Node {
 
     /// The names of the children, oldest first.
     pub(crate) fn children(&self) -> impl Iterator<Item = &str> {
-        self.children.iter().map(|(name, _)| &**name)
+        self.children.iter().map(|child| &*child.name)
     }
 
-    fn child(&self, name: &str) -> Option<&Rc<Self>> {
-        self.children.iter().find(|(own, _)| **own == *name).map(|(_, node)| node)
+    fn index(&self, name: &str) -> Option<usize> {
+        let key = Child::key(name);
+        self.children.iter().position(|child| child.key == key && *child.name == *name)
+    }
+
+    fn child(&self, name: &str) -> Option<&Self> {
+        self.children.get(self.index(name)?).map(|child| &*child.node)
     }
 
     fn child_mut(&mut self, name: &str) -> Option<&mut Self> {
-        self.children.iter_mut().find(|(own, _)| **own == *name).map(|(_, node)| Rc::make_mut(node))
+        let index = self.index(name)?;
+        self.children.get_mut(index).map(|child| Rc::make_mut(&mut child.node))
+    }
+
+    fn put(&mut self, value: &[u8], perms: Perms, generation: u64) {
+        self.value = value.into();
+        self.perms = perms;
+        self.content = generation;
     }
 
     /// Calls `visit` for everything below, children before their parent, and then for itself.
@@ -63,7 +90,7 @@ impl Node {
         let mut all = vec![(path.clone(), self)];
         let mut next = 0;
         while let Some((path, node)) = all.get(next).cloned() {
-            all.extend(node.children.iter().map(|(name, child)| (path.child(name), &**child)));
+            all.extend(node.children.iter().map(|child| (path.child(&child.name), &*child.node)));
             next = next.saturating_add(1);
         }
         all.iter().rev().for_each(|(path, node)| visit(path, node));
@@ -95,7 +122,7 @@ impl Tree {
         }
         while let Some((children, len)) = open.last_mut() {
             path.truncate(*len);
-            let Some((name, node)) = children.next() else {
+            let Some(Child { name, node, .. }) = children.next() else {
                 open.pop();
                 continue;
             };
@@ -124,13 +151,19 @@ impl Tree {
         if path.is_special() {
             return None;
         }
-        path.components().try_fold(&*self.root, |node, name| node.child(name).map(|child| &**child))
+        path.components().try_fold(&*self.root, Node::child)
     }
 
+    /// The node there and the one above it, each if it is there; the root is its own parent.
+    pub(crate) fn get_both(&self, path: &Path) -> [Option<&Node>; 2] {
+        let Some((parent, name)) = path.split_last() else { return [self.get(path); 2] };
+        let parent = self.get(&parent);
+        [parent.and_then(|parent| parent.child(name)), parent]
+    }
+
+    /// The node, which is there or else half a path is copied in vain.
     fn get_mut(&mut self, path: &Path) -> Option<&mut Node> {
-        // Looked at first: a failed search must not copy half a path.
-        self.get(path)?;
-        path.components().try_fold(Rc::make_mut(&mut self.root), |node, name| node.child_mut(name))
+        path.components().try_fold(Rc::make_mut(&mut self.root), Node::child_mut)
     }
 
     fn next(&mut self) -> u64 {
@@ -141,29 +174,32 @@ impl Tree {
     /// Writes value and permissions; makes the node if its parent is there. Says whether it could.
     pub(crate) fn put(&mut self, path: &Path, value: &[u8], perms: Perms) -> bool {
         let generation = self.next();
-        if let Some(node) = self.get_mut(path) {
-            node.value = value.into();
-            node.perms = perms;
-            node.content = generation;
+        let Some((above, name)) = path.split_last().filter(|_| !path.is_special()) else {
+            if *path == Path::root() {
+                Rc::make_mut(&mut self.root).put(value, perms, generation);
+            }
+            return *path == Path::root();
+        };
+        let Some(parent) = self.get_mut(&above) else { return false };
+        if let Some(node) = parent.child_mut(name) {
+            node.put(value, perms, generation);
             return true;
         }
-        let Some((parent, name)) = path.split_last() else { return false };
-        let Some(parent) = self.get_mut(&parent) else { return false };
         let node = Node { value: value.into(), perms, content: generation, list: generation, children: Vec::new() };
-        parent.children.push((name.into(), Rc::new(node)));
+        parent.children.push(Child { key: Child::key(name), name: name.into(), node: Rc::new(node) });
         parent.list = generation;
         true
     }
 
     /// Removes the node and all below; the root stays. Returns what was removed.
     pub(crate) fn remove(&mut self, path: &Path) -> Option<Rc<Node>> {
-        let (parent, name) = path.split_last()?;
+        let (above, name) = path.split_last()?;
         self.get(path)?;
         let generation = self.next();
-        let parent = self.get_mut(&parent)?;
-        let index = parent.children.iter().position(|(own, _)| **own == *name)?;
+        let parent = self.get_mut(&above)?;
+        let index = parent.index(name)?;
         parent.list = generation;
-        Some(parent.children.remove(index).1)
+        Some(parent.children.remove(index).node)
     }
 
     /// The topmost nodes that `domain` owns, and the nodes it does not own that name it, with their new permissions.

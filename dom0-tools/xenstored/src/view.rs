@@ -213,9 +213,8 @@ impl View<'_> {
     }
 
     fn fire(&mut self, path: &Path, old: Option<Perms>) {
-        let parent = path.parent();
-        let now = [self.tree.get(path), self.tree.get(&parent)];
-        let readable = now.into_iter().flatten().map(|node| node.perms().clone()).chain(old).collect();
+        let readable =
+            self.tree.get_both(path).into_iter().flatten().map(|node| node.perms().clone()).chain(old).collect();
         self.note(Change { path: path.clone(), exact: false, readable });
     }
 
