@@ -25,6 +25,8 @@ const SECTION_HEADER_LEN: u64 = 64;
 pub struct Segment<'a> {
     /// Physical address (`p_paddr`); for PV kernels the one that counts.
     pub paddr: u64,
+    /// Where its bytes begin in the file.
+    pub offset: u64,
     /// The bytes from the file.
     pub data: &'a [u8],
     /// Bytes in memory; zeros behind `data`. Never less than `data.len()`.
@@ -106,7 +108,7 @@ impl<'a> Elf<'a> {
             } else if mem_len < data_len {
                 return Err(ImageError::BadElf("a segment's length"));
             } else if mem_len > 0 {
-                self.segments.push(Segment { paddr, data, mem_len });
+                self.segments.push(Segment { paddr, offset: data_offset, data, mem_len });
             }
         }
         if self.segments.is_empty() {

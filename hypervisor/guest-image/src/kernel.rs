@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use hypercalls::{PAGE_SHIFT, PAGE_SIZE, Pfn};
 
-use crate::elf::Elf;
+use crate::elf::{Elf, Segment};
 use crate::error::ImageError;
 use crate::notes::XenNotes;
 use crate::pfn_range::PfnRange;
@@ -16,10 +16,31 @@ use crate::pfn_range::PfnRange;
 pub struct LoadSegment<'a> {
     /// Pseudo-physical address of the first byte: byte `n` goes to frame `n >> 12` of the guest.
     pub guest_phys: u64,
+    /// Where its bytes begin in the file.
+    pub offset: u64,
     /// The bytes to copy there.
     pub data: &'a [u8],
     /// Bytes the segment takes; those behind `data` are to be zero.
     pub mem_len: u64,
+}
+
+impl LoadSegment<'_> {
+    /// The frames that a page of the file fills, with that page's number.
+    fn whole_pages(&self) -> impl Iterator<Item = (Pfn, u64)> {
+        let end = self.offset.saturating_add(self.data.len() as u64) >> PAGE_SHIFT;
+        let first = self.offset.div_ceil(PAGE_SIZE as u64);
+        let before = (first << PAGE_SHIFT).saturating_sub(self.offset);
+        let frame = self.guest_phys.saturating_add(before);
+        let end = if frame.is_multiple_of(PAGE_SIZE as u64) { end } else { first };
+        (frame >> PAGE_SHIFT..).map(Pfn::new).zip(first..end)
+    }
+}
+
+/// Do stretches, given by start and length, leave each other alone?
+fn are_apart(stretches: impl Iterator<Item = (u64, u64)>) -> bool {
+    let mut sorted: Vec<_> = stretches.filter(|(_, len)| *len > 0).collect();
+    sorted.sort_unstable();
+    sorted.windows(2).all(|pair| matches!(pair, [(start, len), (next, _)] if start.saturating_add(*len) <= *next))
 }
 
 /// A kernel a builder accepts as a PV guest.
@@ -46,7 +67,8 @@ impl<'a> Kernel<'a> {
             let segment_end = guest_phys.checked_add(segment.mem_len).ok_or(bad)?;
             first = first.min(guest_phys);
             end = end.max(segment_end);
-            segments.push(LoadSegment { guest_phys, data: segment.data, mem_len: segment.mem_len });
+            let &Segment { offset, data, mem_len, .. } = segment;
+            segments.push(LoadSegment { guest_phys, offset, data, mem_len });
         }
         let start = first >> PAGE_SHIFT;
         let frames = PfnRange::new(Pfn::new(start), end.div_ceil(PAGE_SIZE as u64).saturating_sub(start));
@@ -77,6 +99,15 @@ impl<'a> Kernel<'a> {
     #[must_use]
     pub fn frames(&self) -> PfnRange {
         self.frames
+    }
+
+    /// The frames whose contents are a page of the file, with that page's number: a builder that has the file in frames can give these to the
+    /// guest instead of a copy. No frame and no page occurs twice.
+    pub fn pages_in_file(&self) -> impl Iterator<Item = (Pfn, u64)> {
+        let in_memory = |segment: &LoadSegment<'_>| (segment.guest_phys, segment.mem_len);
+        let in_file = |segment: &LoadSegment<'_>| (segment.offset, segment.data.len() as u64);
+        let apart = are_apart(self.segments.iter().map(in_memory)) && are_apart(self.segments.iter().map(in_file));
+        self.segments.iter().filter(move |_| apart).flat_map(LoadSegment::whole_pages)
     }
 
     fn check_inside(&self, what: &'static str, address: u64) -> Result<(), ImageError> {

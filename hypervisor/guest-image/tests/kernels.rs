@@ -5,9 +5,11 @@
 mod common;
 
 use common::{Recipe, VIRT_BASE};
+use guest_image::kernel::LoadSegment;
 use guest_image::{ImageError, Kernel, Plan, Request, Role};
 use hypercalls::Pfn;
 use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
 
 const DOM0: Request = Request { role: Role::Dom0, nr_pages: 0x8000, initrd_len: 5000 };
 
@@ -36,6 +38,54 @@ fn a_physical_offset_moves_the_kernel_down() {
         .with_note(1, Some((VIRT_BASE + 0x80_0000).to_le_bytes().to_vec()));
     let elf = recipe.elf();
     assert_eq!(Kernel::parse(&elf).unwrap().frames().start(), Pfn::new(0x800));
+}
+
+/// Guest memory as copying makes it, by byte.
+fn copied(kernel: &Kernel<'_>) -> BTreeMap<u64, u8> {
+    let bytes = |segment: &LoadSegment<'_>| (segment.guest_phys..).zip(segment.data.to_vec());
+    kernel.segments().iter().flat_map(bytes).collect()
+}
+
+/// The frames that need no copy. Panics if one is not what copying would make of it, or if a frame or a page of the file occurs twice.
+fn pages_in_file(elf: &[u8]) -> Vec<u64> {
+    let kernel = Kernel::parse(elf).unwrap();
+    let memory = copied(&kernel);
+    let moves: Vec<_> = kernel.pages_in_file().collect();
+    for (pfn, page) in &moves {
+        let page = &elf[*page as usize * 4096..][..4096];
+        assert!((pfn.to_addr()..).zip(page).all(|(at, byte)| memory.get(&at) == Some(byte)), "{pfn:?}");
+    }
+    let (frames, pages): (BTreeSet<_>, BTreeSet<_>) = moves.iter().copied().unzip();
+    assert_eq!((frames.len(), pages.len()), (moves.len(), moves.len()));
+    frames.into_iter().map(Pfn::raw).collect()
+}
+
+#[test]
+fn whole_pages_of_the_file_need_no_copy() {
+    let recipe = Recipe { congruent: true, ..Recipe::default() };
+    // 100,000 bytes are 24 pages and a part; 777 are a part.
+    assert_eq!(pages_in_file(&recipe.elf()), (0x1000..0x1018).collect::<Vec<_>>());
+    let odd = Recipe { segments: vec![(0x100_0010, vec![1; 3 * 4096], 3 * 4096)], ..recipe.clone() };
+    assert_eq!(pages_in_file(&odd.elf()), [0x1001, 0x1002]);
+    assert!(pages_in_file(&Recipe::default().elf()).is_empty());
+    let twice = vec![(0x100_0000, vec![1; 8192], 8192), (0x100_1000, vec![2; 8192], 8192)];
+    assert!(pages_in_file(&Recipe { segments: twice, ..recipe }.elf()).is_empty());
+}
+
+proptest! {
+    #[test]
+    fn no_copy_means_the_same_contents(
+        parts in prop::collection::vec((0_u64..0x18000, 1_usize..0x5000, 0_u64..0x3000), 1..5),
+        aligned: bool,
+    ) {
+        let segments = (1_u8..).zip(parts).map(|(fill, (at, len, more))| {
+            let at = if aligned { at & !0xfff } else { at };
+            (0x100_0000 + at, vec![fill; len], len as u64 + more)
+        });
+        // So that the entry point lies inside.
+        let segments = segments.chain([(0x102_0000, vec![9; 4096], 4096), (0x100_0000, Vec::new(), 4096)]).collect();
+        pages_in_file(&Recipe { segments, congruent: true, ..Recipe::default() }.elf());
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use core::fmt;
 use core::sync::atomic::Ordering;
 
 use guest_image::start_info::{Links, Params};
-use guest_image::{ImageError, Kernel, Plan, Request, Role, bzimage, page_tables, start_info};
+use guest_image::{ImageError, Kernel, PfnRange, Plan, Request, Role, page_tables, start_info};
 use hypercalls::domctl::CreateFlags;
 use hypercalls::frame::{Mfn, Pfn};
 use hypercalls::ids::{DomId, VcpuId};
@@ -18,14 +18,15 @@ use hypercalls::vm_assist::VmAssistType;
 
 use crate::boot::cmdline::{self, Options};
 use crate::boot::dom0_mem::TooLittle;
+use crate::boot::file::File;
 use crate::boot::modules::{BootInfo, Module};
 use crate::budget::Budget;
 use crate::domain::memory::set_m2p;
 use crate::domain::pools::POOL0;
 use crate::domain::{Domain, DomainRef, creation};
-use crate::mm::host_pt::{Buffer, OutOfFrames};
+use crate::mm::host_pt::OutOfFrames;
 use crate::mm::page_type::Level;
-use crate::mm::{boot_memory, frame_table, map};
+use crate::mm::{frame_table, map};
 use crate::pv::hypercall_page;
 use crate::time;
 use crate::x86::gdt::{FLAT_RING3_CS64, FLAT_RING3_SS64};
@@ -93,27 +94,26 @@ impl From<OutOfFrames> for BuildError {
 }
 
 /// What dom0 is made from.
-pub(crate) struct Source<'a> {
+pub(crate) struct Source {
     /// First module.
-    pub(crate) kernel: &'a [u8],
+    pub(crate) kernel: File,
     /// Its command line.
     pub(crate) cmdline: String,
     /// Second module.
-    pub(crate) initrd: Option<&'a [u8]>,
+    pub(crate) initrd: Option<File>,
     /// The video console's description, `dom0_vga_console_info`.
     pub(crate) vga: Option<VgaConsoleInfo>,
 }
 
-impl Source<'static> {
+impl Source {
+    /// How many modules it is made of, at most.
+    pub(crate) const MODULES: usize = 2;
+
     /// From what the loader handed over: the kernel first, then the initial RAM disk.
     pub(crate) fn new(info: &BootInfo, vga: Option<VgaConsoleInfo>) -> Result<Self, BuildError> {
-        let lend = |module: &Module| {
-            boot_memory::lend(module.start, (module.end - module.start) as usize)
-                .ok_or(BuildError::OutOfReach(module.start))
-        };
         let kernel = info.modules.first().ok_or(BuildError::NoKernel)?;
-        let initrd = info.modules.get(1).map(lend).transpose()?;
-        Ok(Self { kernel: lend(kernel)?, cmdline: kernel_cmdline(info, kernel), initrd, vga })
+        let initrd = info.modules.get(1).map(File::loaded).transpose()?;
+        Ok(Self { kernel: File::loaded(kernel)?, cmdline: kernel_cmdline(info, kernel), initrd, vga })
     }
 }
 
@@ -131,21 +131,36 @@ fn kernel_cmdline(info: &BootInfo, kernel: &Module) -> String {
 struct Frames(Vec<Mfn>);
 
 impl Frames {
+    /// In the place of a frame that is to be allocated.
+    const MISSING: Mfn = Mfn::new(!0);
+    /// In the place of a frame that a file will give: it has the right contents.
+    const OF_A_FILE: Mfn = Mfn::new(!1);
+
     fn mfn(&self, pfn: Pfn) -> Mfn {
         self.0[pfn.raw() as usize]
+    }
+
+    fn expect(&mut self, pfns: impl Iterator<Item = Pfn>) {
+        pfns.for_each(|pfn| self.0[pfn.raw() as usize] = Self::OF_A_FILE);
+    }
+
+    /// Takes a frame in.
+    fn accept(&mut self, domain: &Domain, pfn: Pfn, mfn: Mfn) {
+        let _alive = domain.assign_pages(mfn, 0);
+        self.0[pfn.raw() as usize] = mfn;
     }
 }
 
 /// Builds the domain and its vCPUs; vCPU 0 is ready to run once the domain is unpaused.
-pub(crate) fn build(source: &Source<'_>, options: &Options, cpus: u32) -> Result<DomainRef, BuildError> {
+pub(crate) fn build(source: Source, options: &Options, cpus: u32) -> Result<DomainRef, BuildError> {
+    let Source { kernel, initrd, cmdline, vga } = source;
     let started = time::system::now_ns();
-    let elf_len = bzimage::kernel_elf_len(source.kernel)?;
-    let mut buffer = Buffer::new(elf_len)?;
-    bzimage::unpack_into(source.kernel, buffer.bytes())?;
+    let file = kernel.unpack()?;
     let unpacked = time::system::now_ns();
-    let elf = buffer.bytes();
-    let kernel = Kernel::parse(elf)?;
-    let free = frame_table::free_frames() + elf_len.div_ceil(PAGE) as u64;
+    let kernel = Kernel::parse(file.bytes())?;
+    let initrd_moves = initrd.as_ref().is_some_and(File::fills_frames);
+    let moving = initrd.as_ref().filter(|_| initrd_moves).map_or(0, File::frame_count);
+    let free = frame_table::free_frames() + file.frame_count() + moving;
     let pages = options.dom0_mem.resolve(free).map_err(BuildError::Minimum)?;
     if let Some(asked) = pages.short_of {
         log::warn!(
@@ -155,9 +170,8 @@ pub(crate) fn build(source: &Source<'_>, options: &Options, cpus: u32) -> Result
             pages.initial >> 8
         );
     }
-    let request =
-        Request { role: Role::Dom0, nr_pages: pages.initial, initrd_len: source.initrd.map_or(0, <[u8]>::len) as u64 };
-    let plan = Plan::new(&kernel, &request)?;
+    let initrd_len = initrd.as_ref().map_or(0, |file| file.bytes().len()) as u64;
+    let plan = Plan::new(&kernel, &Request { role: Role::Dom0, nr_pages: pages.initial, initrd_len })?;
     let domain = new_domain(options, cpus)?;
     if kernel.notes().extended_cr3 {
         domain.vm_assist.fetch_or(1 << VmAssistType::PAE_EXTENDED_CR3.raw(), Ordering::Relaxed);
@@ -165,24 +179,39 @@ pub(crate) fn build(source: &Source<'_>, options: &Options, cpus: u32) -> Result
     if let Some(max) = pages.max {
         domain.memory.lock().max_pages = max.max(pages.initial);
     }
-    // The kernel's buffer becomes dom0's last pages when it is no longer needed.
-    let recycled = elf_len.div_ceil(PAGE).min((plan.nr_pages - plan.used_pages) as usize);
-    let mut frames = allocate(&domain, plan.nr_pages, recycled as u64)?;
-    load(&plan, &kernel, source, &frames);
-    let tail = buffer.into_frames();
-    for (index, mfn) in tail.into_iter().enumerate() {
-        if index < recycled {
-            let _alive = domain.assign_pages(mfn, 0);
-            frames.0.push(mfn);
-        } else {
-            frame_table::free(mfn, 0);
+
+    // What stands in the files as it shall stand in dom0 moves; what is left of the kernel's file becomes dom0's last pages.
+    let kernel_pages: Vec<(Pfn, u64)> = kernel.pages_in_file().collect();
+    let initrd_pages = plan.initrd.filter(|_| initrd_moves).map_or(PfnRange::new(Pfn::new(0), 0), |place| place.frames);
+    let left = (file.frame_count() - kernel_pages.len() as u64).min(plan.nr_pages - plan.used_pages);
+    let last_pages = PfnRange::new(Pfn::new(plan.nr_pages - left), left);
+    let mut frames = Frames(alloc::vec![Frames::MISSING; plan.nr_pages as usize]);
+    frames.expect(kernel_pages.iter().map(|(pfn, _)| *pfn));
+    frames.expect(initrd_pages.iter().chain(last_pages.iter()));
+    allocate(&domain, &mut frames)?;
+    for segment in kernel.segments() {
+        copy_in(&frames, segment.guest_phys, segment.data);
+    }
+    if let (Some(place), Some(initrd)) = (plan.initrd, &initrd) {
+        copy_in(&frames, place.frames.start().to_addr(), initrd.bytes());
+    }
+    let mut of_kernel: Vec<Option<Mfn>> = file.into_frames().into_iter().map(Some).collect();
+    for (pfn, page) in kernel_pages {
+        if let Some(mfn) = of_kernel[page as usize].take() {
+            frames.accept(&domain, pfn, mfn);
         }
     }
+    give(&domain, &mut frames, last_pages, of_kernel.into_iter().flatten());
+    give(&domain, &mut frames, initrd_pages, initrd.into_iter().flat_map(File::into_frames));
+
     for (pfn, mfn) in frames.0.iter().enumerate() {
         set_m2p(*mfn, Pfn::new(pfn as u64));
     }
+    if let Some(page) = plan.hypercall_page {
+        map::write(frames.mfn(page), 0, &hypercall_page::contents());
+    }
     write_p2m(&plan, &frames);
-    write_start_info(&plan, source, &domain, &frames)?;
+    write_start_info(&plan, &cmdline, vga, &domain, &frames)?;
     write_tables(&plan, &frames)?;
     prepare_boot_vcpu(&plan, &domain, &frames)?;
     log::info!(
@@ -193,6 +222,17 @@ pub(crate) fn build(source: &Source<'_>, options: &Options, cpus: u32) -> Result
         (time::system::now_ns() - unpacked) / 1_000_000
     );
     Ok(domain)
+}
+
+/// Gives frames to dom0, in their order, and the rest to the allocator.
+fn give(domain: &Domain, frames: &mut Frames, places: PfnRange, given: impl Iterator<Item = Mfn>) {
+    let mut places = places.iter();
+    for mfn in given {
+        match places.next() {
+            Some(pfn) => frames.accept(domain, pfn, mfn),
+            None => frame_table::free(mfn, 0),
+        }
+    }
 }
 
 fn new_domain(options: &Options, cpus: u32) -> Result<DomainRef, BuildError> {
@@ -215,13 +255,12 @@ fn new_domain(options: &Options, cpus: u32) -> Result<DomainRef, BuildError> {
     }
 }
 
-/// Takes dom0's pages but for the last `later`, in blocks as large as there are.
-fn allocate(domain: &Domain, nr_pages: u64, later: u64) -> Result<Frames, BuildError> {
-    let mut frames = Vec::with_capacity(nr_pages as usize);
-    let count = nr_pages - later;
+/// Takes dom0's missing pages, in blocks as large as there are.
+fn allocate(domain: &Domain, frames: &mut Frames) -> Result<(), BuildError> {
+    let mut left = frames.0.iter().filter(|mfn| **mfn == Frames::MISSING).count() as u64;
+    let mut missing = frames.0.iter_mut().filter(|mfn| **mfn == Frames::MISSING);
     let mut order = 9;
-    while (frames.len() as u64) < count {
-        let left = count - frames.len() as u64;
+    while left > 0 {
         while 1 << order > left {
             order -= 1;
         }
@@ -229,37 +268,31 @@ fn allocate(domain: &Domain, nr_pages: u64, later: u64) -> Result<Frames, BuildE
         match frame_table::alloc(order, None) {
             Some(first) => {
                 let _alive = domain.assign_pages(first, order);
-                frames.extend((0..1 << order).map(|page| Mfn::new(first.raw() + page)));
+                for (page, place) in (0..1 << order).zip(missing.by_ref()) {
+                    *place = Mfn::new(first.raw() + page);
+                }
+                left -= 1 << order;
             }
             None if order > 0 => order -= 1,
             None => return Err(BuildError::NoMemory { what: "dom0" }),
         }
     }
-    Ok(Frames(frames))
+    Ok(())
 }
 
-/// Copies bytes to consecutive guest frames from a guest-physical address on.
+/// Copies bytes to consecutive guest frames from a guest-physical address on, but for those that come with their contents.
 fn copy_in(frames: &Frames, guest_phys: u64, data: &[u8]) {
     let mut at = guest_phys as usize;
     let mut rest = data;
     while !rest.is_empty() {
         let offset = at % PAGE;
         let (now, later) = rest.split_at(rest.len().min(PAGE - offset));
-        map::write(frames.0[at / PAGE], offset, now);
+        let mfn = frames.0[at / PAGE];
+        if mfn != Frames::OF_A_FILE {
+            map::write(mfn, offset, now);
+        }
         at += now.len();
         rest = later;
-    }
-}
-
-fn load(plan: &Plan, kernel: &Kernel<'_>, source: &Source<'_>, frames: &Frames) {
-    for segment in kernel.segments() {
-        copy_in(frames, segment.guest_phys, segment.data);
-    }
-    if let Some(page) = plan.hypercall_page {
-        map::write(frames.mfn(page), 0, &hypercall_page::contents());
-    }
-    if let (Some(place), Some(initrd)) = (&plan.initrd, source.initrd) {
-        copy_in(frames, place.frames.start().to_addr(), initrd);
     }
 }
 
@@ -273,13 +306,15 @@ fn write_p2m(plan: &Plan, frames: &Frames) {
     }
 }
 
-fn write_start_info(plan: &Plan, source: &Source<'_>, domain: &Domain, frames: &Frames) -> Result<(), BuildError> {
+fn write_start_info(
+    plan: &Plan,
+    cmdline: &str,
+    vga: Option<VgaConsoleInfo>,
+    domain: &Domain,
+    frames: &Frames,
+) -> Result<(), BuildError> {
     let mut page = [0_u8; PAGE];
-    let params = Params {
-        shared_info: domain.shared_info,
-        cmd_line: source.cmdline.as_bytes(),
-        links: Links::Dom0 { vga: source.vga },
-    };
+    let params = Params { shared_info: domain.shared_info, cmd_line: cmdline.as_bytes(), links: Links::Dom0 { vga } };
     start_info::write(plan, &params, &mut page)?;
     map::write(frames.mfn(plan.start_info), 0, &page);
     Ok(())

@@ -90,12 +90,24 @@ fn keep(map: &MemoryMap, range: &Range<u64>) {
     }
 }
 
-/// Gives the modules' memory to the allocator once they have been used.
-pub(crate) fn release(range: &Range<u64>) {
-    let (start, end) = (range.start.next_multiple_of(4096).max(LOW_MEMORY), range.end.next_multiple_of(4096));
-    if start < end {
-        frame_table::add_memory(Mfn::from_addr(start), Mfn::from_addr(end));
-    }
+/// The pages of a module's memory that can be used for something else.
+pub(crate) fn pages_of(module: &Range<u64>) -> Range<u64> {
+    let start = module.start.next_multiple_of(4096).max(LOW_MEMORY);
+    start..module.end.next_multiple_of(4096).max(start)
+}
+
+/// Gives a module's memory to the allocator once it has been used.
+pub(crate) fn release(module: &Range<u64>) {
+    let pages = pages_of(module);
+    frame_table::add_memory(Mfn::from_addr(pages.start), Mfn::from_addr(pages.end));
+}
+
+/// Makes a module's memory frames as the allocator gives them, which become the caller's.
+pub(crate) fn take_over(module: &Range<u64>) -> impl Iterator<Item = Mfn> {
+    let pages = pages_of(module);
+    let (first, end) = (Mfn::from_addr(pages.start), Mfn::from_addr(pages.end));
+    frame_table::add_reserved(first, end);
+    (first.raw()..end.raw()).map(Mfn::new)
 }
 
 /// Does any memory lie in the stretch that elements `first .. end` describe?

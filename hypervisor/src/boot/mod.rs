@@ -9,6 +9,7 @@ pub(crate) mod consoles;
 pub(crate) mod dom0;
 pub(crate) mod dom0_mem;
 pub(crate) mod efi;
+pub(crate) mod file;
 pub(crate) mod loader;
 pub(crate) mod memory;
 pub(crate) mod memory_map;
@@ -89,7 +90,7 @@ pub(crate) fn start(magic: u32, info: u64) -> ! {
         processors: acpi.madt.iter().flat_map(Madt::processors).collect(),
     });
     build_dom0(&boot, &options, &acpi, cpus, serial.map(|config| config.io_base));
-    for module in &modules {
+    for module in modules.iter().skip(Source::MODULES) {
         memory::release(module);
     }
     log::info!("Boot took {} ms; {} MiB free", time::system::now_ns() / 1_000_000, frame_table::free_frames() >> 8);
@@ -100,7 +101,7 @@ pub(crate) fn start(magic: u32, info: u64) -> ! {
 
 fn build_dom0(boot: &BootInfo, options: &Options, acpi: &AcpiInfo, cpus: u32, serial_port: Option<u16>) {
     let source = Source::new(boot, video::console_info(boot, console::cursor()));
-    let domain = source.and_then(|source| dom0::build(&source, options, cpus));
+    let domain = source.and_then(|source| dom0::build(source, options, cpus));
     match domain {
         Ok(domain) => {
             let ports: Vec<u16> = serial_port.into_iter().collect();

@@ -111,7 +111,7 @@ pub(crate) fn add_memory(start: Mfn, end: Mfn) {
     BUDDY.lock().add_range(&mut Links, start.raw(), end.raw());
 }
 
-/// Declares memory that is managed but never free (the image, the tables), at boot. It has no owner, so nobody can map it.
+/// Declares memory that is managed but in use (the image, the tables, modules), at boot. It has no owner, so nobody can map it.
 pub(crate) fn add_reserved(start: Mfn, end: Mfn) {
     for number in start.raw()..end.raw() {
         Links::frame(number).set_ram();

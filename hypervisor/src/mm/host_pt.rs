@@ -257,7 +257,13 @@ impl Buffer {
     }
 
     /// The bytes.
-    pub(crate) fn bytes(&mut self) -> &mut [u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        // SAFETY: the frames are mapped here, and belong to this value alone.
+        unsafe { core::slice::from_raw_parts(self.address as *const u8, self.len) }
+    }
+
+    /// The bytes, for writing.
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
         // SAFETY: the frames are mapped writable here, and belong to this value alone.
         unsafe { core::slice::from_raw_parts_mut(self.address as *mut u8, self.len) }
     }

@@ -21,6 +21,8 @@ pub(crate) struct Recipe {
     pub(crate) machine: u16,
     /// `EI_CLASS`.
     pub(crate) class: u8,
+    /// Whether segments begin in the file where they begin in a page, as linkers have it.
+    pub(crate) congruent: bool,
 }
 
 impl Default for Recipe {
@@ -41,6 +43,7 @@ impl Default for Recipe {
             segments: vec![(0x100_0000, code, 0x19000), (0x101_9000, vec![0xc3; 777], 0x3000)],
             machine: 62,
             class: 2,
+            congruent: false,
         }
     }
 }
@@ -79,16 +82,22 @@ impl Recipe {
         for word in [64, 56, parts.len() as u16, 0, 0, 0] {
             elf.extend(word.to_le_bytes());
         }
-        let mut offset = 64 + 56 * parts.len() as u64;
-        for (kind, paddr, data, len) in &parts {
+        let mut end = 64 + 56 * parts.len() as u64;
+        let mut offsets = Vec::new();
+        for (_, paddr, data, _) in &parts {
+            let gap = if self.congruent { paddr.wrapping_sub(end) % 4096 } else { 0 };
+            offsets.push(end + gap);
+            end += gap + data.len() as u64;
+        }
+        for ((kind, paddr, data, len), offset) in parts.iter().zip(&offsets) {
             elf.extend(kind.to_le_bytes());
             elf.extend(7_u32.to_le_bytes());
-            for word in [offset, VIRT_BASE + paddr, *paddr, data.len() as u64, *len, 4] {
+            for word in [*offset, VIRT_BASE + paddr, *paddr, data.len() as u64, *len, 4] {
                 elf.extend(word.to_le_bytes());
             }
-            offset += data.len() as u64;
         }
-        for (_, _, data, _) in parts {
+        for ((_, _, data, _), offset) in parts.into_iter().zip(offsets) {
+            elf.resize(offset as usize, 0xee);
             elf.extend(data);
         }
         elf
