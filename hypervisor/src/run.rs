@@ -65,7 +65,12 @@ pub(crate) fn softirqs(cpu: &CpuLocal) -> bool {
         events::console_input(keys::typed);
     }
     if bits & softirq::KEYS != 0 {
-        keys::go_on(cpu);
+        // One thing that may be long at a time.
+        if bits & softirq::ENDS == 0 {
+            keys::go_on(cpu);
+        } else {
+            ipi::kick(cpu);
+        }
     }
     bits & (softirq::SCHEDULE | softirq::TIMER) != 0
 }

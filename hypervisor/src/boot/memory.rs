@@ -167,8 +167,9 @@ pub(crate) fn map_window(local: &crate::x86::percpu::CpuLocal) {
     if crate::x86::gdt::zero_page().raw() == 0 {
         crate::x86::gdt::set_zero_page(frame_table::alloc_zeroed(0, None).expect("boot has memory left for one page"));
     }
+    host_pt::make_window(local).expect("boot has memory left for one table");
     for guest_page in 0..crate::x86::gdt::GUEST_GDT_PAGES {
-        host_pt::set_window(local.id(), guest_page, Some(crate::x86::gdt::zero_page()));
+        host_pt::set_window(local, guest_page, Some(crate::x86::gdt::zero_page()));
     }
-    host_pt::set_window(local.id(), crate::x86::gdt::GUEST_GDT_PAGES, Some(page));
+    host_pt::set_window(local, crate::x86::gdt::GUEST_GDT_PAGES, Some(page));
 }

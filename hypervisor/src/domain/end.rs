@@ -26,17 +26,26 @@ pub(crate) fn look_soon() {
     percpu::this().softirqs.fetch_or(softirq::ENDS, Ordering::AcqRel);
 }
 
-/// Ends all domains of which nothing is left.
+/// Ends domains of which nothing is left, all of them unless that takes too long for one stretch without interrupts.
 pub(crate) fn look() {
-    for domain in table::all().iter().filter(|domain| domain.is_dying()) {
-        finish(domain);
+    let mut budget = Budget::new();
+    let dying = table::all().into_iter().filter(|domain| domain.is_dying());
+    if dying.map(|domain| finish(&domain, &mut budget)).any(|done| done.is_err()) {
+        look_later();
     }
 }
 
-/// Some domain's end took too long for one stretch without interrupts.
+/// There is more to end than fits into this stretch without interrupts. They come first: the one that is asked for here, when the CPU opens
+/// them.
+pub(crate) fn look_later() {
+    GOES_ON.store(true, Ordering::Release);
+    ipi::kick(percpu::this());
+}
+
+/// There was more to end than fits into one stretch.
 static GOES_ON: AtomicBool = AtomicBool::new(false);
 
-/// This CPU was interrupted, perhaps so that it goes on with the end of a domain.
+/// This CPU was interrupted, perhaps so that it goes on with the ends of domains.
 pub(crate) fn interrupted() {
     if GOES_ON.load(Ordering::Relaxed) && GOES_ON.swap(false, Ordering::AcqRel) {
         look_soon();
@@ -44,22 +53,21 @@ pub(crate) fn interrupted() {
 }
 
 /// Ends a dead domain unless somebody still uses something of it. Called without locks.
-pub(crate) fn finish(domain: &DomainRef) {
+pub(crate) fn finish(domain: &DomainRef, budget: &mut Budget) -> Result<(), Preempted> {
+    /// What it costs besides the vCPUs, in work units.
+    const END: u32 = 256;
     {
         let mut stage = domain.stage.lock();
         if *stage != Stage::Dead || !grants::retire(domain) || !domain.memory.lock().is_empty() {
-            return;
+            return Ok(());
         }
-        if let Err(Preempted) = free_vcpus(domain, &mut Budget::new()) {
-            // Interrupts come first: this one when the CPU opens them.
-            GOES_ON.store(true, Ordering::Release);
-            ipi::kick(percpu::this());
-            return;
-        }
+        free_vcpus(domain, budget)?;
+        budget.spend(END)?;
         *stage = stage.next();
     }
     drop(table::remove(domain.id));
     events::notify_global_virq(Virq::DOM_EXC);
+    Ok(())
 }
 
 /// Lets go of the vCPUs, which refer to the domain, and it to them.

@@ -13,9 +13,9 @@ use crate::mm::layout::{
 };
 use crate::mm::{flush, frame_table, map};
 use crate::sync::{Rank, SpinLock};
-use crate::x86::gdt::WINDOW_PAGES;
+use crate::x86::gdt::{self, WINDOW_PAGES};
 use crate::x86::mmio::Mmio;
-use crate::x86::percpu::CpuId;
+use crate::x86::percpu::CpuLocal;
 use crate::x86::tlb;
 
 const PRESENT: u64 = 1;
@@ -104,6 +104,11 @@ fn index(address: u64, level: u32) -> usize {
 
 /// The entry of `level` for an address, with the tables above it made on the way.
 fn entry(address: u64, level: u32) -> Result<&'static AtomicU64, OutOfFrames> {
+    Ok(&map::words(table(address, level)?)[index(address, level)])
+}
+
+/// The table of `level` for an address, made with those above it where there is none.
+fn table(address: u64, level: u32) -> Result<Mfn, OutOfFrames> {
     let mut table = root();
     for above in (level + 1..=4).rev() {
         let slot = &map::words(table)[index(address, above)];
@@ -118,7 +123,7 @@ fn entry(address: u64, level: u32) -> Result<&'static AtomicU64, OutOfFrames> {
             table = Mfn::from_addr(value & ADDRESS);
         }
     }
-    Ok(&map::words(table)[index(address, level)])
+    Ok(table)
 }
 
 /// Maps `bytes` of machine memory at an address that nothing uses; 2 MiB pages where both sides are aligned.
@@ -282,13 +287,21 @@ impl Drop for Buffer {
     }
 }
 
-/// Maps a frame into page `page` of a CPU's descriptor window (or nothing), for that CPU only.
+/// Makes the table that a CPU's descriptor window is mapped by, and notes where in it the window begins.
+pub(crate) fn make_window(cpu: &CpuLocal) -> Result<(), OutOfFrames> {
+    const { assert!(512 % WINDOW_PAGES == 0, "a window lies in one table") }
+    let address = gdt::window(cpu.id());
+    let first = table(address, 1)?.to_addr() + 8 * index(address, 1) as u64;
+    cpu.window.store(first, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Maps a frame into page `page` of a CPU's descriptor window (or nothing), for that CPU only; it has one.
 #[inline]
-pub(crate) fn set_window(cpu: CpuId, page: usize, mfn: Option<Mfn>) {
+pub(crate) fn set_window(cpu: &CpuLocal, page: usize, mfn: Option<Mfn>) {
     debug_assert!(page < WINDOW_PAGES, "window page out of range");
-    let address = WINDOWS_START + ((cpu.index() * WINDOW_PAGES + page) * 4096) as u64;
-    if let Ok(entry) = entry(address, 1) {
-        entry.store(mfn.map_or(0, |mfn| mfn.to_addr() | DATA), Ordering::Release);
-        tlb::invalidate(address);
-    }
+    let first = cpu.window.load(Ordering::Relaxed);
+    let entry = &map::words(Mfn::from_addr(first))[(first as usize & 0xfff) / 8 + page];
+    entry.store(mfn.map_or(0, |mfn| mfn.to_addr() | DATA), Ordering::Release);
+    tlb::invalidate(gdt::window(cpu.id()) + (page * 4096) as u64);
 }

@@ -52,24 +52,24 @@ pub(crate) fn set_gdt(domain: &Domain, state: &mut VcpuState, frames: &[Mfn], en
 
 /// Maps the vCPU's GDT frames into this CPU's window.
 pub(crate) fn load_gdt(cpu: &CpuLocal, state: &VcpuState) {
-    let old = cpu.gdt_frames.load(Ordering::Relaxed) as usize;
+    let old = cpu.gdt_frames.load(Ordering::Relaxed);
     let mut count = 0;
-    for (page, frame) in state.gdt_frames.iter().enumerate() {
-        if frame.is_some() {
-            host_pt::set_window(cpu.id(), page, *frame);
-            count = page.saturating_add(1);
-        } else if page < old {
-            host_pt::set_window(cpu.id(), page, Some(gdt::zero_page()));
-        }
+    // There are no gaps: `set_gdt`.
+    for frame in state.gdt_frames.iter().map_while(|frame| *frame) {
+        host_pt::set_window(cpu, count as usize, Some(frame));
+        count = u32::saturating_add(count, 1);
     }
-    cpu.gdt_frames.store(count as u32, Ordering::Relaxed);
+    for page in count..old {
+        host_pt::set_window(cpu, page as usize, Some(gdt::zero_page()));
+    }
+    cpu.gdt_frames.store(count, Ordering::Relaxed);
 }
 
 /// Unmaps the guest's GDT frames from this CPU's window.
 pub(crate) fn forget_gdt(cpu: &CpuLocal) {
     let count = cpu.gdt_frames.swap(0, Ordering::Relaxed) as usize;
     for page in 0..count {
-        host_pt::set_window(cpu.id(), page, Some(gdt::zero_page()));
+        host_pt::set_window(cpu, page, Some(gdt::zero_page()));
     }
 }
 
@@ -103,9 +103,13 @@ pub(crate) fn drop_ldt(state: &mut VcpuState) {
 
 /// Unmaps LDT pages from this CPU's window.
 pub(crate) fn forget_ldt_mappings(cpu: &CpuLocal) {
+    // Few programs have one.
+    if cpu.ldt_pages.load(Ordering::Relaxed) == 0 {
+        return;
+    }
     let pages = cpu.ldt_pages.swap(0, Ordering::Relaxed);
     for page in (0..LDT_PAGES).filter(|page| pages >> page & 1 != 0) {
-        host_pt::set_window(cpu.id(), LDT_FIRST_PAGE.saturating_add(page), None);
+        host_pt::set_window(cpu, LDT_FIRST_PAGE.saturating_add(page), None);
     }
 }
 
@@ -113,9 +117,12 @@ pub(crate) fn forget_ldt_mappings(cpu: &CpuLocal) {
 pub(crate) fn load_ldt(cpu: &CpuLocal, state: &VcpuState) {
     forget_ldt_mappings(cpu);
     gdt::set_ldt_length(cpu, state.ldt_entries);
+    if state.ldt_entries == 0 {
+        return;
+    }
     for (page, frame) in state.ldt_frames.iter().enumerate() {
         if frame.is_some() {
-            host_pt::set_window(cpu.id(), LDT_FIRST_PAGE.saturating_add(page), *frame);
+            host_pt::set_window(cpu, LDT_FIRST_PAGE.saturating_add(page), *frame);
             cpu.ldt_pages.fetch_or(1 << page, Ordering::Relaxed);
         }
     }
@@ -148,7 +155,7 @@ pub(crate) fn ldt_fault(domain: &Domain, state: &mut VcpuState, offset: u64) -> 
         put_descriptor_page(old);
     }
     let cpu = percpu::this();
-    host_pt::set_window(cpu.id(), LDT_FIRST_PAGE.saturating_add(page), Some(mfn));
+    host_pt::set_window(cpu, LDT_FIRST_PAGE.saturating_add(page), Some(mfn));
     cpu.ldt_pages.fetch_or(1 << page, Ordering::Relaxed);
     true
 }

@@ -49,7 +49,9 @@ pub(crate) fn destroy(domain: &DomainRef, budget: &mut Budget) -> Result<(), Pre
             }
         }
     }
-    end::finish(domain);
+    if end::finish(domain, budget).is_err() {
+        end::look_later();
+    }
     Ok(())
 }
 

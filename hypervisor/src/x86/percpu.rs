@@ -53,6 +53,8 @@ pub(crate) struct CpuLocal {
     pub(crate) current: AtomicPtr<()>,
     /// Machine address in CR3 now.
     pub(crate) cr3: AtomicU64,
+    /// Machine address of the first page-table entry of this CPU's descriptor window (`host_pt::make_window`).
+    pub(crate) window: AtomicU64,
     /// Guest GDT frames mapped in this CPU's window.
     pub(crate) gdt_frames: AtomicU32,
     /// Guest LDT pages mapped in this CPU's window, one bit a page.
