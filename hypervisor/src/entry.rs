@@ -282,8 +282,10 @@ fn leave(cpu: &'static CpuLocal) -> *mut GuestRegs {
         let reschedule = run::is_asked(cpu) && run::softirqs(cpu);
         let loaded = current(cpu);
         let next = match loaded {
+            // Whoever has something for an idle CPU says so.
+            Some(_) if !reschedule && flush::is_kept(cpu) => Next::Keep,
             Some((vcpu, state)) => {
-                if !reschedule && vcpu.is_runnable() && !flush::is_kept(cpu) {
+                if !reschedule && vcpu.is_runnable() {
                     Next::Same
                 } else {
                     run::choose(cpu, Some((&vcpu, state)))

@@ -54,9 +54,7 @@ pub(crate) fn nothing_came(cpu: &CpuLocal, vcpu: &Vcpu) -> bool {
 pub(crate) fn softirqs(cpu: &CpuLocal) -> bool {
     flush::poll();
     let bits = cpu.softirqs.swap(0, Ordering::AcqRel);
-    if bits & softirq::TIMER != 0 {
-        timers(cpu);
-    }
+    let is_over = bits & softirq::TIMER != 0 && timers(cpu);
     if bits & softirq::ENDS != 0 {
         end::look();
     }
@@ -72,15 +70,25 @@ pub(crate) fn softirqs(cpu: &CpuLocal) -> bool {
             ipi::kick(cpu);
         }
     }
-    bits & (softirq::SCHEDULE | softirq::TIMER) != 0
+    // What has been done here may have told this CPU itself.
+    is_over || (bits | cpu.softirqs.load(Ordering::Acquire)) & softirq::SCHEDULE != 0
 }
 
-fn timers(cpu: &CpuLocal) {
-    while let Some(timer) = time::system::pop_expired(cpu.id(), time::system::now_ns()) {
+/// Serves the timers that have expired. Returns whether the time has come to ask the scheduler; if not, the hardware timer is set for what
+/// comes next.
+fn timers(cpu: &CpuLocal) -> bool {
+    let mut now = time::system::now_ns();
+    while let Some(timer) = time::system::pop_expired(cpu.id(), now) {
         if let Some(vcpu) = by_unit(timer.slot()) {
             expired(cpu, &vcpu, timer);
         }
+        now = time::system::now_ns();
     }
+    let is_over = time::system::slice_is_over(cpu.id(), now);
+    if !is_over {
+        time::system::program(cpu.id(), now);
+    }
+    is_over
 }
 
 fn expired(cpu: &CpuLocal, vcpu: &Arc<Vcpu>, timer: TimerId) {
@@ -102,10 +110,13 @@ fn expired(cpu: &CpuLocal, vcpu: &Arc<Vcpu>, timer: TimerId) {
 /// Asks the scheduler, and takes the vCPU that was loaded off the CPU if another is to run.
 pub(crate) fn choose(cpu: &CpuLocal, current: Option<(&Arc<Vcpu>, &mut VcpuState)>) -> Next {
     let now = time::system::now_ns();
+    // Whoever asked for this has left what it is about.
+    cpu.softirqs.fetch_and(!softirq::SCHEDULE, Ordering::AcqRel);
     let was_kept = flush::is_kept(cpu);
     if let Some((vcpu, _)) = &current
         && !was_kept
         && !vcpu.is_runnable()
+        && vcpu.sched.wants_to_run()
     {
         sched::block(&vcpu.sched);
         // An event between the flag and the call above found it still on the CPU.
@@ -115,7 +126,8 @@ pub(crate) fn choose(cpu: &CpuLocal, current: Option<(&Arc<Vcpu>, &mut VcpuState
         cpu.softirqs.fetch_and(!softirq::SCHEDULE, Ordering::AcqRel);
     }
     let decision = sched::pick(cpu.id(), now);
-    time::system::program(cpu.id(), decision.until, now);
+    time::system::set_slice_end(cpu.id(), decision.until);
+    time::system::program(cpu.id(), now);
     if let Some((vcpu, state)) = current {
         if decision.unit.as_ref().is_some_and(|unit| Arc::ptr_eq(unit, &vcpu.sched)) {
             if was_kept {
@@ -237,12 +249,12 @@ fn write_pending(vcpu: &Arc<Vcpu>, state: &VcpuState) {
     }
     let due = vcpu.pending.fetch_and(!(pending::PRINT | pending::PRINT_REST), Ordering::AcqRel);
     if due & pending::PRINT != 0 {
-        crash_report::general_registers(vcpu, state);
+        crash_report::first_registers(vcpu, state);
         // Interrupts are served first.
         vcpu.pending.fetch_or(pending::PRINT_REST, Ordering::AcqRel);
         ipi::kick(percpu::this());
     } else if due & pending::PRINT_REST != 0 {
-        crash_report::other_registers(vcpu, state);
+        crash_report::last_registers(vcpu, state);
     }
 }
 

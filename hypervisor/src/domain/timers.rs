@@ -23,8 +23,7 @@ impl Vcpu {
         }
         let now = system::now_ns();
         if deadline_ns > now && cpu.id() == percpu::this().id() {
-            // The end of the slice, which is not known here, is programmed already.
-            system::program(cpu.id(), None, now);
+            system::program(cpu.id(), now);
         } else {
             ipi::raise(cpu, softirq::TIMER);
         }

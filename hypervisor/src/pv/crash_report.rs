@@ -79,12 +79,12 @@ fn segments(vcpu: &Vcpu, state: &VcpuState) -> ([u16; 4], [u64; 3]) {
 
 /// Prints the registers of a vCPU whose state the caller owns.
 pub(crate) fn registers(vcpu: &Vcpu, state: &VcpuState) {
-    general_registers(vcpu, state);
-    other_registers(vcpu, state);
+    first_registers(vcpu, state);
+    last_registers(vcpu, state);
 }
 
 /// The first half of that.
-pub(crate) fn general_registers(vcpu: &Vcpu, state: &VcpuState) {
+pub(crate) fn first_registers(vcpu: &Vcpu, state: &VcpuState) {
     let regs = &state.entry.regs;
     let mode = if state.kernel_mode { "" } else { " user mode" };
     line(format_args!("----[ Xenolith {}  Xen 4.17{}  x86_64 ]----", env!("CARGO_PKG_VERSION"), config::EXTRA_VERSION));
@@ -96,21 +96,22 @@ pub(crate) fn general_registers(vcpu: &Vcpu, state: &VcpuState) {
         vcpu.domain.id.raw(),
         vcpu.id.raw()
     ));
-    let three = |[a, b, c]: [(&str, u64); 3]| {
-        line(format_args!("{}: {:016x}   {}: {:016x}   {}: {:016x}", a.0, a.1, b.0, b.1, c.0, c.1));
-    };
     three([("rax", regs.rax), ("rbx", regs.rbx), ("rcx", regs.rcx)]);
     three([("rdx", regs.rdx), ("rsi", regs.rsi), ("rdi", regs.rdi)]);
     three([("rbp", regs.rbp), ("rsp", regs.rsp), ("r8 ", regs.r8)]);
     three([("r9 ", regs.r9), ("r10", regs.r10), ("r11", regs.r11)]);
-    three([("r12", regs.r12), ("r13", regs.r13), ("r14", regs.r14)]);
-    line(format_args!("r15: {:016x}", regs.r15));
+}
+
+fn three([a, b, c]: [(&str, u64); 3]) {
+    line(format_args!("{}: {:016x}   {}: {:016x}   {}: {:016x}", a.0, a.1, b.0, b.1, c.0, c.1));
 }
 
 /// The second.
-pub(crate) fn other_registers(vcpu: &Vcpu, state: &VcpuState) {
+pub(crate) fn last_registers(vcpu: &Vcpu, state: &VcpuState) {
     let regs = &state.entry.regs;
     let ([ds, es, fs, gs], [fs_base, gs_base, gs_other]) = segments(vcpu, state);
+    three([("r12", regs.r12), ("r13", regs.r13), ("r14", regs.r14)]);
+    line(format_args!("r15: {:016x}", regs.r15));
     let cr0 = GUEST_CR0 | if state.task_switched { CR0_TS } else { 0 };
     line(format_args!("cr0: {cr0:016x}   cr4: {:016x}", state.cr4));
     line(format_args!(

@@ -130,11 +130,11 @@ impl Scheduler {
         if shard.is_out_of_work(now, &self.board) {
             self.board.note_idle(cpu);
             shard = self.pull(cpu, shard, u64::MAX, now);
-            if !shard.is_out_of_work(now, &self.board) {
-                self.board.note_busy(cpu);
-            } else {
-                tell = tell.or(self.board.take_misplaced());
+            if shard.is_out_of_work(now, &self.board) {
+                tell = tell.or(self.board.take_misplaced()).without(CpuMask::only(cpu));
+                return Decision { tell, ..shard.be_idle(now, &self.board) };
             }
+            self.board.note_busy(cpu);
         } else if let Some(than) = shard.looks_for(told, now, &self.board) {
             shard = self.pull(cpu, shard, than, now);
         }

@@ -227,6 +227,12 @@ impl Shard {
         !self.may_stay(now, board) && self.best(now, board).is_none()
     }
 
+    /// There is nothing to run here.
+    pub(super) fn be_idle(&mut self, now: u64, board: &Board) -> Decision {
+        self.yielded = false;
+        self.switch_to(None, now, board)
+    }
+
     /// Chooses what this CPU does from now on, among what it has.
     pub(super) fn decide(&mut self, now: u64, board: &Board) -> Decision {
         let yielded = core::mem::take(&mut self.yielded);

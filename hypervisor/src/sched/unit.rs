@@ -111,6 +111,11 @@ impl Unit {
         self.soft.store(soft.bits(), Ordering::Relaxed);
     }
 
+    /// Does it want to run, as far as the scheduler has been told?
+    pub(crate) fn wants_to_run(&self) -> bool {
+        self.is(Flag::Runnable)
+    }
+
     pub(super) fn is(&self, flag: Flag) -> bool {
         self.flags.load(Ordering::Relaxed) & flag as u8 != 0
     }

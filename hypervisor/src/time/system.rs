@@ -30,6 +30,9 @@ static QUEUES: [SpinLock<TimerQueue>; MAX_CPUS] =
 /// When each CPU's hardware timer fires; [`UNARMED`] if it does not. Only that CPU looks.
 static ARMED: [AtomicU64; MAX_CPUS] = [const { AtomicU64::new(UNARMED) }; MAX_CPUS];
 const UNARMED: u64 = u64::MAX;
+/// When each CPU's scheduler wants to be asked again; [`NEVER`]: only when it says so. Only that CPU looks.
+static SLICE_ENDS: [AtomicU64; MAX_CPUS] = [const { AtomicU64::new(NEVER) }; MAX_CPUS];
+const NEVER: u64 = u64::MAX;
 
 /// Starts system time: the clock runs from `boot_tsc`, and every CPU's timer is armed in `mode`. Boot CPU, once.
 pub(crate) fn init(clock: Clock, mode: TimerMode) {
@@ -90,11 +93,22 @@ pub(crate) fn pop_expired(cpu: CpuId, now_ns: u64) -> Option<TimerId> {
     QUEUES[cpu.index()].lock().pop_expired(now_ns)
 }
 
+/// This CPU's scheduler wants to be asked again at that time; `None`: only when it says so. The caller calls [`program`].
+pub(crate) fn set_slice_end(cpu: CpuId, slice_end_ns: Option<u64>) {
+    SLICE_ENDS[cpu.index()].store(slice_end_ns.unwrap_or(NEVER), Ordering::Relaxed);
+}
+
+/// Has the time come that [`set_slice_end`] was told?
+pub(crate) fn slice_is_over(cpu: CpuId, now: u64) -> bool {
+    SLICE_ENDS[cpu.index()].load(Ordering::Relaxed) <= now
+}
+
 /// Sees to it that this CPU's hardware timer fires at its queue's next deadline or the end of the running slice, whichever is earlier, if not
 /// before.
-pub(crate) fn program(cpu: CpuId, slice_end_ns: Option<u64>, now: u64) {
+pub(crate) fn program(cpu: CpuId, now: u64) {
     let queued = QUEUES[cpu.index()].lock().earliest();
-    let next = queued.into_iter().chain(slice_end_ns).min();
+    let slice_end = Some(SLICE_ENDS[cpu.index()].load(Ordering::Relaxed)).filter(|end| *end != NEVER);
+    let next = queued.into_iter().chain(slice_end).min();
     let armed = &ARMED[cpu.index()];
     let fires = Some(armed.load(Ordering::Relaxed)).filter(|at| *at != UNARMED);
     if let Some(deadline) = deadline::news(fires, next, now) {
