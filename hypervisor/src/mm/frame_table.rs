@@ -25,6 +25,8 @@ pub(crate) const GIVING: u32 = 1;
 static MAX_PAGE: AtomicU64 = AtomicU64::new(0);
 static TOTAL: AtomicU64 = AtomicU64::new(0);
 static BUDDY: SpinLock<Buddy> = SpinLock::new(Rank::FrameAllocator, Buddy::new());
+/// What is free, for those who only look.
+static FREE: AtomicU64 = AtomicU64::new(0);
 
 /// One more than the highest frame number with a record.
 pub(crate) fn max_page() -> u64 {
@@ -108,7 +110,7 @@ pub(crate) fn add_memory(start: Mfn, end: Mfn) {
         Links::frame(number).set_ram();
     }
     TOTAL.fetch_add(end.raw() - start.raw(), Ordering::Relaxed);
-    BUDDY.lock().add_range(&mut Links, start.raw(), end.raw());
+    with_buddy(|buddy| buddy.add_range(&mut Links, start.raw(), end.raw()));
 }
 
 /// Declares memory that is managed but in use (the image, the tables, modules), at boot. It has no owner, so nobody can map it.
@@ -121,13 +123,21 @@ pub(crate) fn add_reserved(start: Mfn, end: Mfn) {
 
 /// Frames free now.
 pub(crate) fn free_frames() -> u64 {
-    BUDDY.lock().free_frames()
+    FREE.load(Ordering::Relaxed)
+}
+
+#[inline]
+fn with_buddy<T>(act: impl FnOnce(&mut Buddy) -> T) -> T {
+    let mut buddy = BUDDY.lock();
+    let done = act(&mut buddy);
+    FREE.store(buddy.free_frames(), Ordering::Relaxed);
+    done
 }
 
 /// Takes 2^order frames from the allocator, aligned to their size, below `limit` if given; the first of them. No CPU has stale
 /// translations of them when this returns.
 fn take_out(order: u32, limit: Option<Mfn>) -> Option<(Mfn, &'static [Frame])> {
-    let mfn = Mfn::new(BUDDY.lock().alloc(&mut Links, order, limit.map(Mfn::raw))?);
+    let mfn = Mfn::new(with_buddy(|buddy| buddy.alloc(&mut Links, order, limit.map(Mfn::raw)))?);
     let block = frames(mfn, 1 << order)?;
     let mut newest = block.first()?.stamp();
     for frame in block {
@@ -154,7 +164,7 @@ pub(crate) fn alloc_zeroed(order: u32, limit: Option<Mfn>) -> Option<Mfn> {
 
 /// Allocates one frame and fills it with zeros.
 pub(crate) fn alloc_zeroed_page(limit: Option<Mfn>) -> Option<Mfn> {
-    let number = BUDDY.lock().alloc(&mut Links, 0, limit.map(Mfn::raw))?;
+    let number = with_buddy(|buddy| buddy.alloc(&mut Links, 0, limit.map(Mfn::raw)))?;
     let frame = Links::frame(number);
     frame.set_free_order(None);
     flush::everyone_since(frame.stamp());
@@ -193,7 +203,7 @@ pub(crate) fn alloc_zeroed_within(
 
 /// Gives back frames that nobody has used since they were taken out.
 fn free_again(mfn: Mfn, order: u32) {
-    BUDDY.lock().free(&mut Links, mfn.raw(), order);
+    with_buddy(|buddy| buddy.free(&mut Links, mfn.raw(), order));
 }
 
 /// Gives back zeroed frames that nobody has written to.
@@ -221,5 +231,5 @@ pub(crate) fn free(mfn: Mfn, order: u32) {
         frame.set_stamp(flush::clock());
         frame.set_free_order(None);
     }
-    BUDDY.lock().free(&mut Links, mfn.raw(), order);
+    with_buddy(|buddy| buddy.free(&mut Links, mfn.raw(), order));
 }
