@@ -28,7 +28,7 @@ struct Child {
 }
 
 impl Child {
-    /// The end of a name, which is where siblings differ.
+    /// The last eight bytes of a name, which is where siblings differ.
     fn key(name: &str) -> u64 {
         name.bytes().fold(0, |key, byte| key << 8 | u64::from(byte))
     }
@@ -161,8 +161,11 @@ impl Tree {
         [parent.and_then(|parent| parent.child(name)), parent]
     }
 
-    /// The node, which is there or else half a path is copied in vain.
+    /// The node, for changing it: where transactions share it, this tree gets a copy of the way there.
     fn get_mut(&mut self, path: &Path) -> Option<&mut Node> {
+        if path.is_special() {
+            return None;
+        }
         path.components().try_fold(Rc::make_mut(&mut self.root), Node::child_mut)
     }
 
@@ -174,12 +177,11 @@ impl Tree {
     /// Writes value and permissions; makes the node if its parent is there. Says whether it could.
     pub(crate) fn put(&mut self, path: &Path, value: &[u8], perms: Perms) -> bool {
         let generation = self.next();
-        let Some((above, name)) = path.split_last().filter(|_| !path.is_special()) else {
-            if *path == Path::root() {
-                Rc::make_mut(&mut self.root).put(value, perms, generation);
-            }
-            return *path == Path::root();
-        };
+        if *path == Path::root() {
+            Rc::make_mut(&mut self.root).put(value, perms, generation);
+            return true;
+        }
+        let Some((above, name)) = path.split_last() else { return false };
         let Some(parent) = self.get_mut(&above) else { return false };
         if let Some(node) = parent.child_mut(name) {
             node.put(value, perms, generation);
