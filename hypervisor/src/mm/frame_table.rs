@@ -126,6 +126,7 @@ pub(crate) fn free_frames() -> u64 {
     FREE.load(Ordering::Relaxed)
 }
 
+/// Changes what is free, and notes how much that is.
 #[inline]
 fn with_buddy<T>(act: impl FnOnce(&mut Buddy) -> T) -> T {
     let mut buddy = BUDDY.lock();

@@ -53,11 +53,11 @@ pub(crate) fn set_gdt(domain: &Domain, state: &mut VcpuState, frames: &[Mfn], en
 /// Maps the vCPU's GDT frames into this CPU's window.
 pub(crate) fn load_gdt(cpu: &CpuLocal, state: &VcpuState) {
     let old = cpu.gdt_frames.load(Ordering::Relaxed);
-    let mut count = 0;
+    let mut count = 0_u32;
     // There are no gaps: `set_gdt`.
     for frame in state.gdt_frames.iter().map_while(|frame| *frame) {
         host_pt::set_window(cpu, count as usize, Some(frame));
-        count = u32::saturating_add(count, 1);
+        count = count.saturating_add(1);
     }
     for page in count..old {
         host_pt::set_window(cpu, page as usize, Some(gdt::zero_page()));
