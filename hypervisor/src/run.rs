@@ -15,7 +15,7 @@ use crate::sched;
 use crate::sched::runstate::State;
 use crate::time;
 use crate::time::timer::{TimerId, TimerKind};
-use crate::x86::percpu::{self, CpuLocal, softirq};
+use crate::x86::percpu::{CpuLocal, softirq};
 use crate::x86::{instr, ipi};
 use crate::{console, keys, latency};
 
@@ -110,8 +110,6 @@ fn expired(cpu: &CpuLocal, vcpu: &Arc<Vcpu>, timer: TimerId) {
 /// Asks the scheduler, and takes the vCPU that was loaded off the CPU if another is to run.
 pub(crate) fn choose(cpu: &CpuLocal, current: Option<(&Arc<Vcpu>, &mut VcpuState)>) -> Next {
     let now = time::system::now_ns();
-    // Whoever asked for this has left what it is about.
-    cpu.softirqs.fetch_and(!softirq::SCHEDULE, Ordering::AcqRel);
     let was_kept = flush::is_kept(cpu);
     if let Some((vcpu, _)) = &current
         && !was_kept
@@ -123,8 +121,9 @@ pub(crate) fn choose(cpu: &CpuLocal, current: Option<(&Arc<Vcpu>, &mut VcpuState
         if vcpu.is_runnable() {
             sched::wake(&vcpu.sched);
         }
-        cpu.softirqs.fetch_and(!softirq::SCHEDULE, Ordering::AcqRel);
     }
+    // Whoever asked for this has left what it is about.
+    cpu.softirqs.fetch_and(!softirq::SCHEDULE, Ordering::AcqRel);
     let decision = sched::pick(cpu.id(), now);
     time::system::set_slice_end(cpu.id(), decision.until);
     time::system::program(cpu.id(), now);
@@ -247,14 +246,8 @@ fn write_pending(vcpu: &Arc<Vcpu>, state: &VcpuState) {
     if state.kernel_mode && vcpu.pending.load(Ordering::Relaxed) & (pending::RUNSTATE | pending::TIME) != 0 {
         shared_info::write_guest_areas(vcpu);
     }
-    let due = vcpu.pending.fetch_and(!(pending::PRINT | pending::PRINT_REST), Ordering::AcqRel);
-    if due & pending::PRINT != 0 {
-        crash_report::first_registers(vcpu, state);
-        // Interrupts are served first.
-        vcpu.pending.fetch_or(pending::PRINT_REST, Ordering::AcqRel);
-        ipi::kick(percpu::this());
-    } else if due & pending::PRINT_REST != 0 {
-        crash_report::last_registers(vcpu, state);
+    if vcpu.pending.fetch_and(!pending::PRINT, Ordering::AcqRel) & pending::PRINT != 0 {
+        crash_report::registers(vcpu, state);
     }
 }
 

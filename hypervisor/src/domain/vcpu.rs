@@ -45,8 +45,6 @@ pub(crate) mod pending {
     pub(crate) const TIME: u32 = 4;
     /// Print the registers (debug keys).
     pub(crate) const PRINT: u32 = 8;
-    /// Print the other half of them.
-    pub(crate) const PRINT_REST: u32 = 16;
 }
 
 /// A virtual CPU.

@@ -79,20 +79,15 @@ fn segments(vcpu: &Vcpu, state: &VcpuState) -> ([u16; 4], [u64; 3]) {
 
 /// Prints the registers of a vCPU whose state the caller owns.
 pub(crate) fn registers(vcpu: &Vcpu, state: &VcpuState) {
-    first_registers(vcpu, state);
-    last_registers(vcpu, state);
-}
-
-/// The first half of that.
-pub(crate) fn first_registers(vcpu: &Vcpu, state: &VcpuState) {
     let regs = &state.entry.regs;
+    let ([ds, es, fs, gs], [fs_base, gs_base, gs_other]) = segments(vcpu, state);
     let mode = if state.kernel_mode { "" } else { " user mode" };
     line(format_args!("----[ Xenolith {}  Xen 4.17{}  x86_64 ]----", env!("CARGO_PKG_VERSION"), config::EXTRA_VERSION));
     line(format_args!("CPU:    {}", vcpu.cpu.load(Ordering::Relaxed)));
-    line(format_args!("RIP:    {:04x}:[<{:016x}>]", regs.cs & 0xffff, regs.rip));
+    line(format_args!("RIP:    {:04x}:[<{}>]", regs.cs & 0xffff, Word(regs.rip)));
     line(format_args!(
-        "RFLAGS: {:016x}   CONTEXT: pv guest{mode} (d{}v{})",
-        regs.rflags,
+        "RFLAGS: {}   CONTEXT: pv guest{mode} (d{}v{})",
+        Word(regs.rflags),
         vcpu.domain.id.raw(),
         vcpu.id.raw()
     ));
@@ -100,31 +95,39 @@ pub(crate) fn first_registers(vcpu: &Vcpu, state: &VcpuState) {
     three([("rdx", regs.rdx), ("rsi", regs.rsi), ("rdi", regs.rdi)]);
     three([("rbp", regs.rbp), ("rsp", regs.rsp), ("r8 ", regs.r8)]);
     three([("r9 ", regs.r9), ("r10", regs.r10), ("r11", regs.r11)]);
-}
-
-fn three([a, b, c]: [(&str, u64); 3]) {
-    line(format_args!("{}: {:016x}   {}: {:016x}   {}: {:016x}", a.0, a.1, b.0, b.1, c.0, c.1));
-}
-
-/// The second.
-pub(crate) fn last_registers(vcpu: &Vcpu, state: &VcpuState) {
-    let regs = &state.entry.regs;
-    let ([ds, es, fs, gs], [fs_base, gs_base, gs_other]) = segments(vcpu, state);
     three([("r12", regs.r12), ("r13", regs.r13), ("r14", regs.r14)]);
-    line(format_args!("r15: {:016x}", regs.r15));
+    line(format_args!("r15: {}", Word(regs.r15)));
     let cr0 = GUEST_CR0 | if state.task_switched { CR0_TS } else { 0 };
-    line(format_args!("cr0: {cr0:016x}   cr4: {:016x}", state.cr4));
+    line(format_args!("cr0: {}   cr4: {}", Word(cr0), Word(state.cr4)));
     line(format_args!(
-        "cr3: {:016x}   cr2: {:016x}",
-        root(state).map_or(0, Mfn::to_addr),
-        vcpu.info().cr2().load(Ordering::Relaxed)
+        "cr3: {}   cr2: {}",
+        Word(root(state).map_or(0, Mfn::to_addr)),
+        Word(vcpu.info().cr2().load(Ordering::Relaxed))
     ));
-    line(format_args!("fsb: {fs_base:016x}   gsb: {gs_base:016x}   gss: {gs_other:016x}"));
+    three([("fsb", fs_base), ("gsb", gs_base), ("gss", gs_other)]);
     line(format_args!(
         "ds: {ds:04x}   es: {es:04x}   fs: {fs:04x}   gs: {gs:04x}   ss: {:04x}   cs: {:04x}",
         regs.ss & 0xffff,
         regs.cs & 0xffff
     ));
+}
+
+fn three([a, b, c]: [(&str, u64); 3]) {
+    line(format_args!("{}: {}   {}: {}   {}: {}", a.0, Word(a.1), b.0, Word(b.1), c.0, Word(c.1)));
+}
+
+/// A word as sixteen hexadecimal digits, in one piece: `{:016x}` hands over zeros one by one, and most registers are small.
+struct Word(u64);
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut digits = [0; 16];
+        for (digit, shift) in digits.iter_mut().rev().zip((0..u64::BITS).step_by(4)) {
+            let value = (self.0 >> shift & 15) as u8;
+            *digit = value + if value < 10 { b'0' } else { b'a' - 10 };
+        }
+        f.write_str(core::str::from_utf8(&digits).map_err(|_| fmt::Error)?)
+    }
 }
 
 /// Bytes as two hexadecimal digits each.
@@ -143,25 +146,25 @@ fn code(root: Mfn, rip: u64) {
     let mut after = [0; CODE_AFTER];
     let length = walk::read(root, rip, &mut after);
     let Some((first, rest)) = after.get(..length).and_then(<[u8]>::split_first) else {
-        return line(format_args!("Guest code around <{rip:016x}> is not mapped"));
+        return line(format_args!("Guest code around <{}> is not mapped", Word(rip)));
     };
     let mut before = [0; CODE_BEFORE as usize];
     let start = rip.wrapping_sub(CODE_BEFORE);
     let head = if walk::read(root, start, &mut before) == before.len() { &before[..] } else { &[] };
-    line(format_args!("Guest code around <{rip:016x}>:"));
+    line(format_args!("Guest code around <{}>:", Word(rip)));
     line(format_args!(" {} <{first:02x}> {}", Hex(head), Hex(rest)));
 }
 
 fn page_walk(root: Mfn, address: u64) {
-    line(format_args!("Pagetable walk from {address:016x}:"));
+    line(format_args!("Pagetable walk from {}:", Word(address)));
     for step in walk::steps(root, address) {
         let pfn = m2p::get(step.target()).filter(|_| step.is_present()).map_or(u64::MAX, |pfn| pfn.raw());
-        line(format_args!(" L{}[0x{:03x}] = {:016x} {pfn:016x}", step.level, step.index, step.entry));
+        line(format_args!(" L{}[0x{:03x}] = {} {}", step.level, step.index, Word(step.entry), Word(pfn)));
     }
 }
 
 fn stack(root: Mfn, rsp: u64) {
-    line(format_args!("Guest stack trace from rsp={rsp:016x}:"));
+    line(format_args!("Guest stack trace from rsp={}:", Word(rsp)));
     let words = |from: u64, count: u64| {
         (from..from + count).map_while(move |index| walk::read_word(root, rsp.checked_add(index * 8)?))
     };
@@ -169,13 +172,13 @@ fn stack(root: Mfn, rsp: u64) {
     for start in 0..STACK_LINES {
         let mut four = [0_u64; 4];
         let count = words(4 * start, 4).zip(&mut four).map(|(word, slot)| *slot = word).count();
-        let [a, b, c, d] = four;
+        let [a, b, c, d] = four.map(Word);
         match count {
             0 => break,
-            1 => line(format_args!("   {a:016x}")),
-            2 => line(format_args!("   {a:016x} {b:016x}")),
-            3 => line(format_args!("   {a:016x} {b:016x} {c:016x}")),
-            _ => line(format_args!("   {a:016x} {b:016x} {c:016x} {d:016x}")),
+            1 => line(format_args!("   {a}")),
+            2 => line(format_args!("   {a} {b}")),
+            3 => line(format_args!("   {a} {b} {c}")),
+            _ => line(format_args!("   {a} {b} {c} {d}")),
         }
         printed += count;
     }
@@ -186,6 +189,6 @@ fn stack(root: Mfn, rsp: u64) {
     let is_code =
         |word: &u64| *word >= HYPERVISOR_END && walk::page(root, *word).is_some_and(|(_, executable)| executable);
     for word in words(0, SEARCHED_WORDS).filter(is_code).take(RETURN_ADDRESSES) {
-        line(format_args!("   [<{word:016x}>]"));
+        line(format_args!("   [<{}>]", Word(word)));
     }
 }

@@ -146,49 +146,53 @@ impl TimerQueue {
     }
 
     fn take(&mut self, place: usize) -> Option<TimerId> {
-        let last = self.heap.len().checked_sub(1)?;
-        self.swap(place, last);
-        let armed = self.heap.pop()?;
-        self.note_place(armed.timer, NOT_ARMED);
-        if place < last {
-            self.settle(place);
-        }
-        Some(armed.timer)
+        let last = self.heap.pop()?;
+        let taken = match self.heap.get_mut(place) {
+            Some(slot) => {
+                let taken = core::mem::replace(slot, last);
+                self.settle(place);
+                taken
+            }
+            None => last,
+        };
+        self.note_place(taken.timer, NOT_ARMED);
+        Some(taken.timer)
     }
 
     /// Restores the heap order around an element that may be too early or too late for its place, and notes all places.
-    fn settle(&mut self, place: usize) {
-        let mut place = place;
-        while place > 0 && self.deadline_at(place) < self.deadline_at((place - 1) / 2) {
-            self.swap(place, (place - 1) / 2);
-            place = (place - 1) / 2;
-        }
-        loop {
-            let (left, right) = (2 * place + 1, 2 * place + 2);
-            let child = if self.deadline_at(right) < self.deadline_at(left) { right } else { left };
-            if self.deadline_at(child) >= self.deadline_at(place) {
+    fn settle(&mut self, mut place: usize) {
+        let Some(armed) = self.heap.get(place).copied() else { return };
+        while let Some(parent) = place.checked_sub(1).and_then(|index| self.heap.get(index / 2).copied()) {
+            if parent.deadline_ns <= armed.deadline_ns {
                 break;
             }
-            self.swap(place, child);
+            self.put(place, parent);
+            place = (place - 1) / 2;
+        }
+        while let Some((child, earlier)) = self.earlier_child(place) {
+            if earlier.deadline_ns >= armed.deadline_ns {
+                break;
+            }
+            self.put(place, earlier);
             place = child;
         }
-        if let Some(armed) = self.heap.get(place) {
-            self.note_place(armed.timer, place as u32);
+        self.put(place, armed);
+    }
+
+    fn earlier_child(&self, place: usize) -> Option<(usize, Armed)> {
+        let left = 2 * place + 1;
+        let first = self.heap.get(left)?;
+        match self.heap.get(left + 1) {
+            Some(second) if second.deadline_ns < first.deadline_ns => Some((left + 1, *second)),
+            _ => Some((left, *first)),
         }
     }
 
-    /// Past the end is later than everything.
-    fn deadline_at(&self, place: usize) -> u128 {
-        self.heap.get(place).map_or(u128::MAX, |armed| u128::from(armed.deadline_ns))
-    }
-
-    fn swap(&mut self, one: usize, other: usize) {
-        self.heap.swap(one, other);
-        for place in [one, other] {
-            if let Some(armed) = self.heap.get(place) {
-                self.note_place(armed.timer, place as u32);
-            }
+    fn put(&mut self, place: usize, armed: Armed) {
+        if let Some(slot) = self.heap.get_mut(place) {
+            *slot = armed;
         }
+        self.note_place(armed.timer, place as u32);
     }
 
     fn note_place(&mut self, timer: TimerId, place: u32) {
