@@ -34,7 +34,7 @@ use crate::boot::cmdline::Options;
 use crate::boot::dom0::Source;
 use crate::boot::memory_map::{Kind, MemoryMap, Region};
 use crate::boot::modules::BootInfo;
-use crate::domain::{firmware, host, pools};
+use crate::domain::{DomainRef, firmware, host, pools};
 use crate::mm::{flush, frame_table, heap, host_pt};
 use crate::time::synchrony::{Side, Volley};
 use crate::x86::percpu::{self, CpuId, CpuLocal};
@@ -89,17 +89,25 @@ pub(crate) fn start(magic: u32, info: u64) -> ! {
         pm1_control: acpi.fadt.as_ref().and_then(Fadt::pm1_control),
         processors: acpi.madt.iter().flat_map(Madt::processors).collect(),
     });
-    build_dom0(&boot, &options, &acpi, cpus, serial.map(|config| config.io_base));
+    // While dom0 is built, the other CPUs sleep: where CPUs share cores, waiting in a loop would cost the boot CPU its own time.
+    RUN.store(true, Ordering::Release);
+    let dom0 = build_dom0(&boot, &options, &acpi, cpus, serial.map(|config| config.io_base));
     for module in modules.iter().skip(Source::MODULES) {
         memory::release(module);
     }
     log::info!("Boot took {} ms; {} MiB free", time::system::now_ns() / 1_000_000, frame_table::free_frames() >> 8);
     console::hand_over();
-    RUN.store(true, Ordering::Release);
+    dom0.unpause();
     run_this_cpu(local)
 }
 
-fn build_dom0(boot: &BootInfo, options: &Options, acpi: &AcpiInfo, cpus: u32, serial_port: Option<u16>) {
+fn build_dom0(
+    boot: &BootInfo,
+    options: &Options,
+    acpi: &AcpiInfo,
+    cpus: u32,
+    serial_port: Option<u16>,
+) -> DomainRef {
     let source = Source::new(boot, video::console_info(boot, console::cursor()));
     let domain = source.and_then(|source| dom0::build(source, options, cpus));
     match domain {
@@ -107,7 +115,7 @@ fn build_dom0(boot: &BootInfo, options: &Options, acpi: &AcpiInfo, cpus: u32, se
             let ports: Vec<u16> = serial_port.into_iter().collect();
             *domain.pirqs.lock() = crate::domain::pirqs::PirqTable::new(crate::irq::gsi_count(), 256);
             *domain.rights.lock() = platform::dom0_rights(acpi, &ports);
-            domain.unpause();
+            domain
         }
         Err(error) => stop(format_args!("{error}")),
     }
@@ -133,6 +141,7 @@ fn dom0_map(map: &MemoryMap, acpi: &AcpiInfo) -> Vec<Region> {
 
 // ---- CPUs ----
 
+/// Whether the other CPUs may ask the scheduler.
 static RUN: AtomicBool = AtomicBool::new(false);
 static ONLINE: AtomicU32 = AtomicU32::new(0);
 /// Each new CPU's counter against the boot CPU's.
