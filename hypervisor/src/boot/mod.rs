@@ -101,13 +101,7 @@ pub(crate) fn start(magic: u32, info: u64) -> ! {
     run_this_cpu(local)
 }
 
-fn build_dom0(
-    boot: &BootInfo,
-    options: &Options,
-    acpi: &AcpiInfo,
-    cpus: u32,
-    serial_port: Option<u16>,
-) -> DomainRef {
+fn build_dom0(boot: &BootInfo, options: &Options, acpi: &AcpiInfo, cpus: u32, serial_port: Option<u16>) -> DomainRef {
     let source = Source::new(boot, video::console_info(boot, console::cursor()));
     let domain = source.and_then(|source| dom0::build(source, options, cpus));
     match domain {
