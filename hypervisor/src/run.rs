@@ -77,12 +77,11 @@ pub(crate) fn softirqs(cpu: &CpuLocal) -> bool {
 /// Serves the timers that have expired. Returns whether the time has come to ask the scheduler; if not, the hardware timer is set for what
 /// comes next.
 fn timers(cpu: &CpuLocal) -> bool {
-    let mut now = time::system::now_ns();
+    let now = time::system::now_ns();
     while let Some(timer) = time::system::pop_expired(cpu.id(), now) {
         if let Some(vcpu) = by_unit(timer.slot()) {
             expired(cpu, &vcpu, timer);
         }
-        now = time::system::now_ns();
     }
     let is_over = time::system::slice_is_over(cpu.id(), now);
     if !is_over {
@@ -125,8 +124,7 @@ pub(crate) fn choose(cpu: &CpuLocal, current: Option<(&Arc<Vcpu>, &mut VcpuState
     // Whoever asked for this has left what it is about.
     cpu.softirqs.fetch_and(!softirq::SCHEDULE, Ordering::AcqRel);
     let decision = sched::pick(cpu.id(), now);
-    time::system::set_slice_end(cpu.id(), decision.until);
-    time::system::program(cpu.id(), now);
+    time::system::set_slice_end(cpu.id(), decision.until, now);
     if let Some((vcpu, state)) = current {
         if decision.unit.as_ref().is_some_and(|unit| Arc::ptr_eq(unit, &vcpu.sched)) {
             if was_kept {

@@ -72,6 +72,11 @@ impl RunQueue {
         self.entries.iter().rev()
     }
 
+    /// The first of those that may run on a CPU.
+    pub(super) fn first_for(&self, cpu: u32) -> Option<&Entry> {
+        self.iter().find(|entry| entry.hard.has(cpu))
+    }
+
     /// How many wait.
     pub(super) fn len(&self) -> usize {
         self.entries.len()

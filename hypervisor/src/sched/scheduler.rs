@@ -124,9 +124,9 @@ impl Scheduler {
             // To a budget it has waited for as to an event.
             unit.set(Flag::Woken, true);
             tell = tell.or(self.put(cpu, &mut shard, unit, now));
+            // What this CPU has just told itself it is about to do.
+            told |= self.board.begin_pick(cpu);
         }
-        // What this CPU has just told itself it is about to do.
-        told |= self.board.begin_pick(cpu);
         if shard.is_out_of_work(now, &self.board) {
             self.board.note_idle(cpu);
             shard = self.pull(cpu, shard, u64::MAX, now);

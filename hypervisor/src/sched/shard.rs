@@ -140,18 +140,17 @@ impl Shard {
         unit.set(Flag::Kept, false);
     }
 
-    /// The waiting unit that should run here next, with its virtual time. Those whose groups may not run are put aside.
-    fn best(&mut self, now: u64, board: &Board) -> Option<(Arc<Unit>, u64)> {
-        loop {
-            let entry = self.queue.iter().find(|entry| entry.hard.has(self.cpu))?;
-            if entry.unit.group().may_run(now) {
-                return Some((entry.unit.clone(), entry.vtime));
-            }
+    /// The waiting unit that should run here next. Those whose groups may not run are put aside.
+    fn best(&mut self, now: u64, board: &Board) -> Option<&Entry> {
+        while let Some(entry) = self.queue.first_for(self.cpu)
+            && !entry.unit.group().may_run(now)
+        {
             let unit = entry.unit.clone();
             self.queue.remove(&unit);
             self.publish(board);
             self.park(unit);
         }
+        self.queue.first_for(self.cpu)
     }
 
     /// Takes from another CPU the first unit that may run here and is far enough behind `than`.
@@ -218,7 +217,7 @@ impl Shard {
             return None;
         }
         let own = if stays { self.current.as_ref().map_or(u64::MAX, |unit| unit.vtime()) } else { u64::MAX };
-        let waiting = self.best(now, board).map_or(u64::MAX, |(_, vtime)| vtime);
+        let waiting = self.best(now, board).map_or(u64::MAX, |entry| entry.vtime);
         Some(own.min(waiting))
     }
 
@@ -237,7 +236,7 @@ impl Shard {
     pub(super) fn decide(&mut self, now: u64, board: &Board) -> Decision {
         let yielded = core::mem::take(&mut self.yielded);
         let stays = self.may_stay(now, board);
-        let waiting = self.best(now, board);
+        let waiting = self.best(now, board).map(|entry| (entry.unit.clone(), entry.vtime));
         let goes_on = match (stays, &waiting) {
             (false, _) => false,
             (true, None) => true,
@@ -325,21 +324,17 @@ impl Shard {
 
     /// Does anybody wait here who could run here?
     fn has_waiting(&self) -> bool {
-        self.queue.iter().any(|entry| entry.hard.has(self.cpu))
-    }
-
-    /// Does anybody wait who could run here?
-    fn is_contended(&self, board: &Board) -> bool {
-        self.has_waiting() || board.is_wanted(self.cpu)
+        self.queue.first_for(self.cpu).is_some()
     }
 
     fn outcome(&self, left: Option<Arc<Unit>>, slice_end: u64, now: u64, board: &Board) -> Decision {
         let mut until = None;
-        if self.current.is_none() || !self.has_waiting() {
+        let has_waiting = self.has_waiting();
+        if self.current.is_none() || !has_waiting {
             board.stop_clock(self.cpu);
         }
         if let Some(unit) = &self.current {
-            if self.is_contended(board) {
+            if has_waiting || board.is_wanted(self.cpu) {
                 until = Some(slice_end);
             } else {
                 board.note_tickless(self.cpu);

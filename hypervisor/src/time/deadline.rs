@@ -27,12 +27,15 @@ pub(crate) fn decide(clock: &Clock, mode: TimerMode, deadline_ns: u64, now_ns: u
     }
 }
 
-/// What the hardware must be told when `next` is due, given when it fires anyway. A timer that fires too early costs one interrupt in which
-/// nothing is due; telling the hardware costs about as much each time, and deadlines move away far more often than they pass.
-pub(crate) fn news(armed_ns: Option<u64>, next_ns: Option<u64>, now_ns: u64) -> Option<u64> {
+/// A time that does not come.
+pub(crate) const NEVER: u64 = u64::MAX;
+
+/// Must the hardware be told when `next` is due, given when it fires anyway ([`NEVER`] for both)? A timer that fires too early costs one
+/// interrupt in which nothing is due; telling the hardware costs about as much each time, and deadlines move away far more often than they
+/// pass.
+pub(crate) fn is_news(armed_ns: u64, next_ns: u64, now_ns: u64) -> bool {
     // One whose time has come is about to interrupt; should that be lost, this mends it.
-    let fires = armed_ns.filter(|armed| *armed > now_ns);
-    next_ns.filter(|next| fires.is_none_or(|armed| *next < armed))
+    next_ns < armed_ns || armed_ns <= now_ns && next_ns != NEVER
 }
 
 /// Programs this CPU's timer.
@@ -49,11 +52,11 @@ mod tests {
 
     #[test]
     fn the_hardware_is_told_of_what_is_earlier() {
-        assert_eq!(news(None, Some(7), 1), Some(7));
-        assert_eq!(news(Some(8), Some(7), 1), Some(7));
-        assert_eq!(news(Some(3), Some(7), 3), Some(7));
-        for (armed, next) in [(Some(7), Some(7)), (Some(6), Some(7)), (Some(6), None), (None, None)] {
-            assert_eq!(news(armed, next, 1), None, "{armed:?} {next:?}");
+        assert!(is_news(NEVER, 7, 1));
+        assert!(is_news(8, 7, 1));
+        assert!(is_news(3, 7, 3));
+        for (armed, next) in [(7, 7), (6, 7), (6, NEVER), (1, NEVER), (NEVER, NEVER)] {
+            assert!(!is_news(armed, next, 1), "{armed} {next}");
         }
     }
 

@@ -4,7 +4,7 @@
 
 use super::{
     clock::Clock,
-    deadline,
+    deadline::{self, NEVER},
     guest_time::GuestTime,
     timer::{Earliest, TimerId, TimerQueue},
     wallclock::Wallclock,
@@ -27,12 +27,10 @@ static TIMER_MODE: spin::Once<TimerMode> = spin::Once::new();
 static WALLCLOCK: SpinLock<Option<Wallclock>> = SpinLock::new(Rank::TimerQueue, None);
 static QUEUES: [SpinLock<TimerQueue>; MAX_CPUS] =
     [const { SpinLock::new(Rank::TimerQueue, TimerQueue::new()) }; MAX_CPUS];
-/// When each CPU's hardware timer fires; [`UNARMED`] if it does not. Only that CPU looks.
-static ARMED: [AtomicU64; MAX_CPUS] = [const { AtomicU64::new(UNARMED) }; MAX_CPUS];
-const UNARMED: u64 = u64::MAX;
+/// When each CPU's hardware timer fires; [`NEVER`] if it is not armed. Only that CPU looks.
+static ARMED: [AtomicU64; MAX_CPUS] = [const { AtomicU64::new(NEVER) }; MAX_CPUS];
 /// When each CPU's scheduler wants to be asked again; [`NEVER`]: only when it says so. Only that CPU looks.
 static SLICE_ENDS: [AtomicU64; MAX_CPUS] = [const { AtomicU64::new(NEVER) }; MAX_CPUS];
-const NEVER: u64 = u64::MAX;
 
 /// Starts system time: the clock runs from `boot_tsc`, and every CPU's timer is armed in `mode`. Boot CPU, once.
 pub(crate) fn init(clock: Clock, mode: TimerMode) {
@@ -93,9 +91,15 @@ pub(crate) fn pop_expired(cpu: CpuId, now_ns: u64) -> Option<TimerId> {
     QUEUES[cpu.index()].lock().pop_expired(now_ns)
 }
 
-/// This CPU's scheduler wants to be asked again at that time; `None`: only when it says so. The caller calls [`program`].
-pub(crate) fn set_slice_end(cpu: CpuId, slice_end_ns: Option<u64>) {
-    SLICE_ENDS[cpu.index()].store(slice_end_ns.unwrap_or(NEVER), Ordering::Relaxed);
+/// This CPU's scheduler wants to be asked again at that time; `None`: only when it says so.
+pub(crate) fn set_slice_end(cpu: CpuId, slice_end_ns: Option<u64>, now: u64) {
+    let slice_end = slice_end_ns.unwrap_or(NEVER);
+    SLICE_ENDS[cpu.index()].store(slice_end, Ordering::Relaxed);
+    // For the queue the hardware is armed already, unless it has just fired.
+    let fires = ARMED[cpu.index()].load(Ordering::Relaxed);
+    if fires == NEVER || deadline::is_news(fires, slice_end, now) {
+        program(cpu, now);
+    }
 }
 
 /// Has the time come that [`set_slice_end`] was told?
@@ -106,20 +110,18 @@ pub(crate) fn slice_is_over(cpu: CpuId, now: u64) -> bool {
 /// Sees to it that this CPU's hardware timer fires at its queue's next deadline or the end of the running slice, whichever is earlier, if not
 /// before.
 pub(crate) fn program(cpu: CpuId, now: u64) {
-    let queued = QUEUES[cpu.index()].lock().earliest();
-    let slice_end = Some(SLICE_ENDS[cpu.index()].load(Ordering::Relaxed)).filter(|end| *end != NEVER);
-    let next = queued.into_iter().chain(slice_end).min();
+    let queued = QUEUES[cpu.index()].lock().earliest().unwrap_or(NEVER);
+    let next = queued.min(SLICE_ENDS[cpu.index()].load(Ordering::Relaxed));
     let armed = &ARMED[cpu.index()];
-    let fires = Some(armed.load(Ordering::Relaxed)).filter(|at| *at != UNARMED);
-    if let Some(deadline) = deadline::news(fires, next, now) {
-        deadline::program(clock(), timer_mode(), deadline, now_ns());
-        armed.store(deadline, Ordering::Relaxed);
+    if deadline::is_news(armed.load(Ordering::Relaxed), next, now) {
+        deadline::program(clock(), timer_mode(), next, now_ns());
+        armed.store(next, Ordering::Relaxed);
     }
 }
 
 /// This CPU's hardware timer has fired, and will not again before [`program`].
 pub(crate) fn fired(cpu: CpuId) {
-    ARMED[cpu.index()].store(UNARMED, Ordering::Relaxed);
+    ARMED[cpu.index()].store(NEVER, Ordering::Relaxed);
 }
 
 /// Sets the date; see [`Wallclock::new`]. The caller then updates every domain's shared info page.
